@@ -1,0 +1,50 @@
+# Each target makes what it needs in .venv on a machine that has only python3 (with venv), git and make.
+
+PYTHON ?=
+BIN := .venv/bin
+# Compiled files are wanted, and another project's packages are not.
+unexport PYTHONDONTWRITEBYTECODE
+unexport PYTHONHOME
+unexport PYTHONPATH
+MAKEFLAGS += --no-print-directory
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check check-static bench fmt lock clean venv
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
+
+demo: venv  ## a token made, placed and accepted, on a local Google
+	@$(BIN)/gbearer demo
+
+test: venv  ## all tests
+	@$(BIN)/python -m pytest -q
+
+check: test check-static  ## the tests, then format, lint, types, floors, README, lock and wheel
+
+check-static: venv  ## what `make check` does besides the tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tools/lock_check.py
+	$(BIN)/python tools/readme_check.py
+	$(BIN)/python tools/wheel_check.py
+
+bench: venv  ## medians and ratios, measured pair by pair
+	@$(BIN)/python bench/run.py
+
+fmt: venv  ## format, and mend what the linter can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/python tools/readme_check.py --write
+
+lock:  ## uv.lock and requirements/dev.txt anew from pyproject.toml (needs uv)
+	@sh tools/lock.sh
+
+venv:
+	@PYTHON="$(PYTHON)" sh tools/venv.sh
+
+clean:  ## remove what was made
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find src tests tools bench -name __pycache__ -type d -prune -exec rm -rf {} +
