@@ -1,0 +1,194 @@
+"""Every Google URL in one place: how a URL is read, where it is sent, and which host may be sent which secret."""
+
+import re
+
+from gbearer.errors import BadCredentials, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Self
+
+UNIVERSE = "googleapis.com"
+TOKEN = "https://oauth2.googleapis.com/token"
+TOKENINFO = "https://oauth2.googleapis.com/tokeninfo"
+IAM_CREDENTIALS = "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts"
+METADATA_HOST = "metadata.google.internal"
+METADATA_IP = "169.254.169.254"
+METADATA_HOSTS = (METADATA_HOST, "metadata", METADATA_IP, "[fd20:ce::254]")
+EMULATOR_VARIABLE = "GBEARER_EMULATOR_HOST"
+EMULATOR_MARK = "emulator-"
+"""Key ids, refresh tokens and client ids that an emulator made begin with this."""
+
+# Strict on purpose: whatever this accepts, every parser reads the same way. No userinfo, no backslash, no
+# control character, nothing but ASCII, no percent sign or empty label in the host.
+_URL = re.compile(
+    r"(?P<scheme>https?)://"
+    r"(?P<host>[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?)*|\[[0-9a-f:.]+\])"
+    r"(?::(?P<port>[0-9]{1,5}))?"
+    r"(?P<target>(?:/[!-\"$-\[\]-~]*)?(?:\?[!-\"$-\[\]-~]*)?)(?:\#[!-\[\]-~]*)?",
+    re.ASCII | re.IGNORECASE,
+)
+_LOOPBACK_IP = r"127(?:\.(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])){3}|\[::1\]"
+_LOOPBACK = re.compile(rf"{_LOOPBACK_IP}|localhost")
+_LOOPBACK_WITH_PORT = re.compile(rf"(?P<host>{_LOOPBACK_IP}):(?P<port>[0-9]{{1,5}})")
+_GOOGLE = re.compile(
+    r"(?:[a-z0-9-]+\.)*(?:googleapis\.com|google\.com|googleusercontent\.com|gstatic\.com|run\.app|"
+    r"cloudfunctions\.net|pkg\.dev|gcr\.io|google\.internal|appspot\.com)|metadata|169\.254\.169\.254|\[fd20:ce::254\]"
+)
+
+
+class URL:
+    """A URL taken apart once; what is dialled is made from these parts and from nothing else."""
+
+    __slots__ = ("host", "port", "scheme", "target")
+
+    def __init__(self, scheme: str, host: str, port: int, target: str) -> None:
+        self.scheme = scheme
+        self.host = host
+        self.port = port
+        self.target = target
+
+    @property
+    def netloc(self) -> str:
+        """Host and, where it is not the scheme's own, port: what goes into a `Host` header."""
+        usual = self.port == (443 if self.scheme == "https" else 80)
+        return self.host if usual else f"{self.host}:{self.port}"
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port, without a path."""
+        return f"{self.scheme}://{self.netloc}"
+
+    @property
+    def path(self) -> str:
+        """The path, without the query."""
+        return self.target.partition("?")[0]
+
+    def to(self, emulator: "URL") -> "Self":
+        """The same request at the emulator's address."""
+        return type(self)(emulator.scheme, emulator.host, emulator.port, self.target)
+
+    def __str__(self) -> str:
+        return self.origin + self.target
+
+
+def parse(text: str, what: str = "the URL") -> URL:
+    """`text` as a URL; UsageError when it is anything that two parsers could read differently."""
+    found = _URL.fullmatch(text)
+    port = int(found["port"]) if found and found["port"] else 0
+    if not found or port > 65535 or (found["port"] and not port):
+        raise UsageError(
+            f"{what} {text[:200]!r} is not a URL that can be sent a token",
+            why="only http:// or https:// with a plain host name, without user, backslash, spaces or control characters",
+            fix="write it as https://HOST/PATH, with other characters percent-encoded",
+        )
+    scheme = found["scheme"].lower()
+    return URL(scheme, found["host"].lower(), port or (443 if scheme == "https" else 80), _rooted(found["target"]))
+
+
+def _rooted(target: str) -> str:
+    return target if target.startswith("/") else f"/{target}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` (as `URL.host` spells it) is this machine itself."""
+    return bool(_LOOPBACK.fullmatch(host))
+
+
+def is_google(host: str) -> bool:
+    """Whether `host` is one of Google's own, metadata addresses included."""
+    return bool(_GOOGLE.fullmatch(host))
+
+
+def emulator(env: "Mapping[str, str]") -> URL | None:
+    """The emulator that `env` names, or None; UsageError when it is not a loopback IP literal with a port."""
+    text = env.get(EMULATOR_VARIABLE, "")
+    if not text:
+        return None
+    found = _LOOPBACK_WITH_PORT.fullmatch(text)
+    if not found or not 0 < int(found["port"]) < 65536:
+        raise UsageError(
+            f"{EMULATOR_VARIABLE} is {text[:100]!r}, which is no loopback address with a port",
+            why="every Google request goes to this address, so it may only be this machine, as an IP literal",
+            fix=f"export {EMULATOR_VARIABLE}=127.0.0.1:PORT, or unset it",
+        )
+    return URL("http", found["host"], int(found["port"]), "/")
+
+
+def metadata(env: "Mapping[str, str]") -> URL:
+    """The metadata server that `env` names, its own address otherwise; with an emulator, the emulator or loopback."""
+    here = emulator(env)
+    text = env.get("GCE_METADATA_HOST") or env.get("GCE_METADATA_ROOT") or env.get("GCE_METADATA_IP")
+    if text:
+        named = parse(f"http://{text.removeprefix('http://').rstrip('/')}/", "GCE_METADATA_HOST")
+        if here is None or is_loopback(named.host):
+            return named
+    return here or URL("http", METADATA_HOST, 80, "/")
+
+
+def route(url: URL, env: "Mapping[str, str]") -> URL:
+    """Where a request for `url` is really sent: metadata to its server, Google to the emulator while one is set."""
+    if url.host in METADATA_HOSTS or url.target.startswith("/computeMetadata/v1/"):
+        return url.to(metadata(env))
+    here = emulator(env)
+    return url.to(here) if here is not None and is_google(url.host) else url
+
+
+def service_host(host: str, service: str, universe: str = UNIVERSE) -> bool:
+    """Whether `host` is a service's named host: plain, mtls, regional, or private (`SERVICE-X.p.`, `SERVICE.R.rep.`)."""
+    name, label, tail = re.escape(service), "[a-z0-9-]+", re.escape(universe)
+    forms = (
+        rf"{name}(\.mtls)?\.{tail}",
+        rf"{label}\.{name}(\.mtls)?\.{tail}",
+        rf"{name}\.{label}(\.rep)?(\.mtls)?\.{tail}",
+        rf"{label}-{name}\.{tail}",
+        rf"{name}-{label}\.p\.{tail}",
+    )
+    return any(re.fullmatch(form, host) for form in forms)
+
+
+_MAY = {
+    "token_uri": (("oauth2",), ("www.googleapis.com", "accounts.google.com")),
+    "service_account_impersonation_url": (("iamcredentials",), ()),
+    "revoke_url": (("oauth2", "sts"), ("accounts.google.com",)),
+    "token_info_url": (("oauth2", "sts"), ("www.googleapis.com",)),
+}
+
+
+def check_field(field: str, value: str, where: str, env: "Mapping[str, str]", *, universe: str = UNIVERSE,
+                trust: bool = False) -> URL:  # fmt: skip
+    """The URL in a credential's `field`, when its host may be sent what that field is for; BadCredentials otherwise."""
+    try:
+        url = parse(value, f"{field} in {where}")
+    except UsageError as error:
+        raise BadCredentials(error.message, why=error.why, fix=f"restore {field} as Google wrote it") from None
+    services, names = _MAY[field]
+    here = emulator(env)
+    at_google = url.scheme == "https" and url.port == 443
+    named = url.host in names or any(service_host(url.host, service, universe) for service in services)
+    if at_google and named:
+        return url
+    if here is not None and (url.scheme, url.host, url.port) == (here.scheme, here.host, here.port):
+        return url
+    if trust and (url.scheme == "https" or is_loopback(url.host)):
+        return url
+    raise BadCredentials(
+        f"{field} in {where} names {url.origin}",
+        why=f"a secret would be sent there, and it is no host of Google's for {field}; nothing was sent",
+        fix=(
+            f"if this is the gbearer emulator, export {EMULATOR_VARIABLE}={url.host}:{url.port}"
+            if is_loopback(url.host) and url.scheme == "http"
+            else "get the file anew from Google, or add --trust-config if you trust this host"
+        ),
+    )
+
+
+def made_by_emulator(mark: str, what: str, where: str, env: "Mapping[str, str]") -> None:
+    """Refuse a real secret while an emulator is set; `mark` is the key id, refresh token or client id beside it."""
+    if emulator(env) is not None and not mark.startswith(EMULATOR_MARK):
+        raise BadCredentials(
+            f"{where} holds a real {what}, and {EMULATOR_VARIABLE} is set",
+            why="a real secret is never sent to an emulator; nothing was sent",
+            fix=f"unset {EMULATOR_VARIABLE}, or use the emulator's own key.json",
+        )

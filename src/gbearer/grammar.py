@@ -1,0 +1,149 @@
+"""The grammars of a question: durations, scopes, audiences, principals; and every contradiction of an `Ask` at once."""
+
+import re
+
+from gbearer.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gbearer.model import Ask
+
+SOURCES = ("auto", "adc", "file", "login", "gcloud", "metadata", "aws", "env")
+KINDS = ("access", "id", "jwt")
+MAX_LIFETIME = 43_200
+"""12 hours: the longest that IAM Credentials lends an access token, in seconds."""
+MAX_JWT_LIFETIME = 3600
+"""One hour: the longest that Google accepts a self-signed JWT, in seconds."""
+
+B64TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")  # RFC 6750 §2.1
+EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
+PROJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:_-]{0,127}")
+_ACCOUNT = re.compile(EMAIL.pattern + r"|[0-9]{5,30}")
+_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 §3.3
+_AUDIENCE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,2000}")
+_DURATION = re.compile(r"([0-9]{1,9})(s|m|h|d)?")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, None: 1}
+
+
+def seconds(text: str | float, name: str = "--lifetime") -> int:
+    """A duration (`15m`, `3600s`, `12h`, or a number of seconds) as whole seconds; UsageError otherwise."""
+    found = _DURATION.fullmatch(str(int(text)) if isinstance(text, (int, float)) else text.strip())
+    if not found:
+        raise UsageError(f"{name} {text!r} is not a duration", fix=f"write {name} 15m, 3600s or 12h")
+    return int(found[1]) * _UNITS[found[2]]
+
+
+def scopes(values: "Iterable[str]") -> tuple[str, ...]:
+    """Scopes as OAuth spells them, from short names and comma lists; order kept, repeats dropped."""
+    if isinstance(values, str):
+        values = [values]
+    words = (word for value in values for word in value.replace(",", " ").split(" ") if word)
+    return tuple(dict.fromkeys(_scope(word) for word in words))
+
+
+def _scope(word: str) -> str:
+    if word == "openid" or "://" in word:
+        return word
+    if word in ("email", "profile"):
+        word = f"userinfo.{word}"
+    return f"https://www.googleapis.com/auth/{word}"
+
+
+def problems(ask: "Ask") -> list[tuple[str, str]]:
+    """Every (problem, fix) of an Ask: its grammars, and options that contradict each other."""
+    found: list[tuple[str, str]] = []
+
+    def check(bad: object, problem: str, fix: str) -> None:
+        if bad:
+            found.append((problem, fix))
+
+    check(ask.kind not in KINDS, f"there is no token type {ask.kind!r}", "use access, id or jwt")
+    check(ask.source not in SOURCES, f"there is no source {ask.source!r}", f"use one of {', '.join(SOURCES)}")
+    for scope in ask.scopes:
+        check(
+            not _SCOPE.fullmatch(scope),
+            f"the scope {scope!r} has a character that no scope may have",
+            "write scopes one by one, or separated by commas",
+        )
+    if ask.audience is not None:
+        check(
+            not ask.audience,
+            "the audience is empty",
+            "give the URL of the service, as in --audience https://HOST",
+        )
+        check(
+            ask.audience and not _AUDIENCE.fullmatch(ask.audience),
+            f"the audience {ask.audience[:80]!r} has spaces or characters that no audience may have",
+            "give one URL or client id, without spaces or quotes",
+        )
+    for name in ask.impersonate:
+        check(
+            not _ACCOUNT.fullmatch(name),
+            f"{name!r} is no service account",
+            "give its email, as in robot@PROJECT.iam.gserviceaccount.com",
+        )
+    check(
+        ask.subject is not None and not EMAIL.fullmatch(ask.subject),
+        f"the subject {ask.subject!r} is no email address",
+        "give the user's address: --subject ada@example.com",
+    )
+    check(
+        ask.quota_project is not None and not PROJECT.fullmatch(ask.quota_project),
+        f"the quota project {ask.quota_project!r} is no project id",
+        "give a project id: --quota-project my-project",
+    )
+    check(
+        ask.kind == "id" and not ask.audience,
+        "an ID token needs an audience",
+        "add --audience with the URL of the service, for example https://HOST.run.app",
+    )
+    check(
+        ask.kind == "id" and ask.scopes,
+        "an ID token has an audience, not scopes",
+        "drop --scope, or drop --audience for an access token",
+    )
+    check(
+        ask.kind == "access" and ask.audience,
+        "an access token has scopes, not an audience",
+        "drop --audience, or ask for an ID token",
+    )
+    check(
+        ask.kind == "jwt" and ask.audience and ask.scopes,
+        "a self-signed JWT has an audience or scopes, never both",
+        "drop --audience or --scope",
+    )
+    check(
+        ask.kind == "jwt" and (ask.impersonate or ask.subject),
+        "a self-signed JWT speaks for its own key: it cannot impersonate or act for a user",
+        "drop --type jwt, or drop --impersonate and --subject",
+    )
+    check(
+        ask.kind == "id" and ask.subject,
+        "an ID token cannot be made for a user by domain-wide delegation",
+        "drop --subject",
+    )
+    check(
+        ask.kind == "id" and ask.lifetime,
+        "an ID token lives for one hour: its lifetime cannot be chosen",
+        "drop --lifetime",
+    )
+    check(
+        ask.subject and ask.lifetime,
+        "a token made by domain-wide delegation lives for one hour",
+        "drop --lifetime or --subject",
+    )
+    limit = MAX_JWT_LIFETIME if ask.kind == "jwt" else MAX_LIFETIME
+    check(
+        ask.lifetime is not None and not 0 < ask.lifetime <= limit,
+        f"a lifetime of {ask.lifetime} s is outside 1 to {limit} s",
+        f"give --lifetime {limit}s or less",
+    )
+    check(ask.min_ttl < 0, "a least life cannot be negative", "give --min-ttl 5m, say")
+    check(
+        ask.credentials is not None and ask.source not in ("auto", "file"),
+        f"--credentials names one credential and --source {ask.source} another",
+        "drop one of the two",
+    )
+    return found
