@@ -28,7 +28,7 @@ check-static: venv  ## what `make check` does besides the tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python tools/lock_check.py
-	$(BIN)/python tools/readme_check.py
+	$(BIN)/python tools/readme_help.py
 	$(BIN)/python tools/wheel_check.py
 
 bench: venv  ## medians and ratios, measured pair by pair
@@ -37,7 +37,7 @@ bench: venv  ## medians and ratios, measured pair by pair
 fmt: venv  ## format, and mend what the linter can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
-	$(BIN)/python tools/readme_check.py --write
+	$(BIN)/python tools/readme_help.py --write
 
 lock:  ## uv.lock and requirements/dev.txt anew from pyproject.toml (needs uv)
 	@sh tools/lock.sh
