@@ -74,7 +74,7 @@ class URL:
 
 
 def parse(text: str, what: str = "the URL") -> URL:
-    """`text` as a URL; UsageError when it is anything that two parsers could read differently."""
+    """`text` as a URL; UsageError when two parsers could read it differently."""
     found = _URL.fullmatch(text)
     port = int(found["port"]) if found and found["port"] else 0
     if not found or port > 65535 or (found["port"] and not port):
