@@ -1,0 +1,189 @@
+"""What the emulator writes into its directory: credential files, env.sh, and the keys it keeps from run to run."""
+
+import json
+import os
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gbearer.emulator import jose
+from gbearer.emulator.world import PROJECT_ID, ROBOT, TARGET, Secrets, World
+from gbearer.errors import BadCredentials
+
+KEPT = "emulator-keys.json"
+KEY, USER, IMPERSONATED, ENV = "key.json", "user.json", "impersonated.json", "env.sh"
+_MARKED = {KEY: ("private_key_id",), USER: ("client_id",), IMPERSONATED: ("source_credentials", "client_id")}
+
+
+def load(directory: Path) -> Secrets:
+    """What an earlier run kept in `directory`, which is made (0700) if need be.
+
+    BadCredentials if the kept keys are unreadable, or if a credential file lies there that no emulator made:
+    such a file is never overwritten.
+    """
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name, path_to_mark in _MARKED.items():
+        _refuse_foreign(directory / name, path_to_mark)
+    secrets = Secrets()
+    try:
+        kept = json.loads((directory / KEPT).read_text())
+        secrets.keys = {name: jose.load_key(key["kid"], key["pem"]) for name, key in kept["keys"].items()}
+        secrets.client_id, secrets.client_secret = kept["client_id"], kept["client_secret"]
+        secrets.refresh_token = kept["refresh_token"]
+    except FileNotFoundError:
+        _adopt(directory, secrets)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadCredentials(
+            f"{directory / KEPT} cannot be read",
+            why=f"{type(error).__name__}: not what the emulator wrote",
+            fix="delete that file (key.json and user.json will be made anew), or name another --dir",
+        ) from None
+    return secrets
+
+
+def _adopt(directory: Path, secrets: Secrets) -> None:
+    """Take the key of an emulator's key.json and the tokens of its user.json when nothing else was kept."""
+    try:
+        key = json.loads((directory / KEY).read_text())
+        secrets.keys[f"user {ROBOT}"] = jose.load_key(key["private_key_id"], key["private_key"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    try:
+        user = json.loads((directory / USER).read_text())
+        given = {name: user[name] for name in ("client_id", "client_secret", "refresh_token")}
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    secrets.client_id, secrets.client_secret = given["client_id"], given["client_secret"]
+    secrets.refresh_token = given["refresh_token"]
+
+
+def _refuse_foreign(path: Path, path_to_mark: tuple[str, ...]) -> None:
+    try:
+        value: Any = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError):
+        value = None
+    for name in path_to_mark:
+        value = value.get(name) if isinstance(value, dict) else None
+    if not isinstance(value, str) or not value.startswith(jose.KEY_MARK):
+        raise BadCredentials(
+            f"{path} was not written by an emulator",
+            why="the emulator writes its own file of that name and overwrites nobody else's",
+            fix="name an empty directory with --dir",
+        )
+
+
+def write(directory: Path, world: World, url: str) -> dict[str, str]:
+    """Write every file for the emulator at `url`; the environment that points clients at it comes back."""
+    save(directory, world.kept)
+    world.kept.save = lambda secrets: save(directory, secrets)
+    environment = exports(directory, url)
+    documents = {
+        KEY: service_account_key(world, url),
+        USER: authorized_user(world, url),
+        IMPERSONATED: impersonated(world, url),
+    }
+    for name, document in documents.items():
+        _write(directory / name, json.dumps(document, indent=2) + "\n")
+    _write(directory / ENV, _shell(environment, directory))
+    return environment
+
+
+def save(directory: Path, secrets: Secrets) -> None:
+    """Keep keys and tokens for the next run on this directory."""
+    kept = {
+        "keys": {name: {"kid": key.kid, "pem": key.pem} for name, key in secrets.keys.items()},
+        "client_id": secrets.client_id,
+        "client_secret": secrets.client_secret,
+        "refresh_token": secrets.refresh_token,
+    }
+    _write(directory / KEPT, json.dumps(kept, indent=2) + "\n")
+
+
+def service_account_key(world: World, url: str) -> dict[str, str]:
+    """key.json: a service account key as the console makes it, with the emulator's token endpoint."""
+    account = world.accounts[ROBOT]
+    key = world.kept.key(f"user {ROBOT}")
+    return {
+        "type": "service_account",
+        "project_id": PROJECT_ID,
+        "private_key_id": key.kid,
+        "private_key": key.pem,
+        "client_email": account.email,
+        "client_id": account.unique_id,
+        "auth_uri": f"{url}/o/oauth2/auth",
+        "token_uri": f"{url}/token",
+        "auth_provider_x509_cert_url": f"{url}/oauth2/v1/certs",
+        "client_x509_cert_url": f"{url}/robot/v1/metadata/x509/{account.email.replace('@', '%40')}",
+        "universe_domain": "googleapis.com",
+    }
+
+
+def authorized_user(world: World, url: str) -> dict[str, str]:
+    """user.json: what `gcloud auth application-default login` leaves behind, and the emulator's token endpoint."""
+    return {
+        "type": "authorized_user",
+        "client_id": world.kept.client_id,
+        "client_secret": world.kept.client_secret,
+        "refresh_token": world.kept.refresh_token,
+        "token_uri": f"{url}/token",
+        "universe_domain": "googleapis.com",
+    }
+
+
+def impersonated(world: World, url: str) -> dict[str, Any]:
+    """impersonated.json: the user acting as a service account, with the URL at Google's own host."""
+    base = "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts"
+    return {
+        "type": "impersonated_service_account",
+        "service_account_impersonation_url": f"{base}/{TARGET}:generateAccessToken",
+        "delegates": [],
+        "source_credentials": authorized_user(world, url),
+        "universe_domain": "googleapis.com",
+    }
+
+
+def exports(directory: Path, url: str) -> dict[str, str]:
+    """Every variable that points a client at the emulator; gcloud gets a configuration folder of its own."""
+    host = url.removeprefix("http://")
+    return {
+        "GBEARER_EMULATOR_HOST": host,
+        "GOOGLE_CLOUD_PROJECT": PROJECT_ID,
+        "GCE_METADATA_HOST": host,
+        "GCE_METADATA_IP": host,
+        "GCE_METADATA_ROOT": host,
+        "CLOUDSDK_CONFIG": str(directory / "gcloud"),
+        "CLOUDSDK_CORE_PROJECT": PROJECT_ID,
+        "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
+        "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "1",
+        "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK": "1",
+        "CLOUDSDK_AUTH_TOKEN_HOST": f"{url}/token",
+        "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS": f"{url}/",
+        "NO_PROXY": "127.0.0.1,localhost",
+        "no_proxy": "127.0.0.1,localhost",
+    }
+
+
+def _shell(environment: Mapping[str, str], directory: Path) -> str:
+    lines = ["# Points Google's clients at the emulator: . env.sh"]
+    lines += [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
+    lines += ["# A credential file, for clients that are to use one instead of the metadata server:"]
+    lines += [f"# export GOOGLE_APPLICATION_CREDENTIALS={shlex.quote(str(directory / KEY))}"]
+    return "\n".join(lines) + "\n"
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace `path` in one step, readable by its owner alone whatever the umask."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.unlink(missing_ok=True)
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            os.chmod(beside, 0o600)
+            file.write(text)
+        os.replace(beside, path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,134 @@
+"""The tokens the emulator has handed out: minting access and ID tokens, and knowing them again."""
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from gbearer.emulator import jose, scopes
+from gbearer.emulator.world import Grant, World
+
+ISSUER = "https://accounts.google.com"
+HOUR = 3600
+_FUTURE = 300  # seconds that an `iat` may lie ahead of our clock
+
+
+@dataclass(frozen=True)
+class Access:
+    """What an access token stands for. `azp` is the client id, or the service account's unique id."""
+
+    email: str
+    unique_id: str
+    azp: str
+    scopes: tuple[str, ...]
+    expires_at: float
+    refresh_token: str = ""
+    user: bool = False
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a presented access token turned out to be."""
+
+    state: Literal["good", "expired", "unknown"]
+    access: Access | None = None
+
+
+class Issued:
+    """Every access token that is still alive, by its value; they outlive a reset, not the process."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self._tokens: dict[str, Access] = {}
+        self._sweep_at = 0.0
+
+    def for_account(self, email: str, wanted: tuple[str, ...], lifetime: int = HOUR) -> tuple[str, Access]:
+        """A new access token of a service account."""
+        unique_id = self.world.accounts[email].unique_id
+        access = Access(email, unique_id, unique_id, wanted, self.world.clock.now() + lifetime)
+        return self._add("ya29.c.c0A" + secrets.token_urlsafe(180), access)
+
+    def for_user(self, email: str, wanted: tuple[str, ...], azp: str, grant: Grant | None = None) -> tuple[str, Access]:
+        """A new access token of a user: by `grant`, or by a service account acting for them."""
+        refresh_token = grant.refresh_token if grant else ""
+        unique_id = self.world.users[email].unique_id
+        access = Access(email, unique_id, azp, wanted, self.world.clock.now() + HOUR, refresh_token, user=True)
+        return self._add("ya29.a0A" + secrets.token_urlsafe(150), access)
+
+    def find(self, value: str) -> Found:
+        """What the access token `value` stands for, by the emulator's clock."""
+        access = self._tokens.get(value)
+        if access is None:
+            return Found("unknown")
+        if access.expires_at <= self.world.clock.now():
+            return Found("expired", access)
+        return Found("good", access)
+
+    def revoke(self, value: str) -> Literal["revoked", "unknown", "not revocable"]:
+        """Take back a user's access or refresh token, and with it the whole grant (RFC 7009)."""
+        grant = self.world.grants.get(value)
+        access = self._tokens.get(value)
+        if grant is None and access is not None:
+            if not access.refresh_token:
+                return "not revocable"
+            grant = self.world.grants.get(access.refresh_token)
+        if grant is None or grant.revoked:
+            return "unknown"
+        grant.revoked = True
+        for token in [token for token, one in self._tokens.items() if one.refresh_token == grant.refresh_token]:
+            del self._tokens[token]
+        return "revoked"
+
+    def _add(self, value: str, access: Access) -> tuple[str, Access]:
+        now = self.world.clock.now()
+        if now > self._sweep_at:  # keep the expired for a day: they are refused in words of their own
+            self._tokens = {token: one for token, one in self._tokens.items() if one.expires_at > now - 24 * HOUR}
+            self._sweep_at = now + HOUR
+        self._tokens[value] = access
+        return value, access
+
+
+def account_id_token(world: World, email: str, audience: str, extra: Mapping[str, object] = {}) -> str:
+    """An ID token of a service account for `audience`; `extra` are further claims."""
+    unique_id = world.accounts[email].unique_id
+    now = int(world.clock.now())
+    claims = {"aud": audience, "azp": unique_id, "exp": now + HOUR, "iat": now, "iss": ISSUER, "sub": unique_id}
+    return jose.sign(world.google_key, {**claims, **extra})
+
+
+def user_id_token(world: World, grant: Grant, wanted: tuple[str, ...], access_token: str) -> str:
+    """The OpenID Connect ID token that comes with a user's access token (OIDC Core §3.1.3.6)."""
+    user = world.users[grant.user]
+    now = int(world.clock.now())
+    half = hashlib.sha256(access_token.encode()).digest()[:16]
+    claims: dict[str, Any] = {
+        "iss": ISSUER,
+        "azp": grant.client_id,
+        "aud": grant.client_id,
+        "sub": user.unique_id,
+        "at_hash": base64.urlsafe_b64encode(half).rstrip(b"=").decode(),
+        "iat": now,
+        "exp": now + HOUR,
+    }
+    held = {scopes.canonical(scope) for scope in wanted}
+    if scopes.EMAIL in held:
+        claims |= {"email": user.email, "email_verified": True, "hd": user.email.partition("@")[2]}
+    if scopes.PROFILE in held:
+        given, _, family = user.name.partition(" ")
+        claims |= {"name": user.name, "given_name": given, "family_name": family}
+    return jose.sign(world.google_key, claims)
+
+
+def read_id_token(world: World, token: str) -> tuple[Literal["good", "expired", "unknown"], dict[str, Any]]:
+    """The claims of an ID token of ours, checked by signature, issuer and the emulator's clock."""
+    seen = jose.peek(token)
+    if seen is None or jose.signed_by(token, [world.google_key]) is None or seen.claims.get("iss") != ISSUER:
+        return "unknown", {}
+    now = world.clock.now()
+    if seen.claims["exp"] <= now:
+        return "expired", seen.claims
+    if seen.claims["iat"] > now + _FUTURE:
+        return "unknown", {}
+    return "good", seen.claims

@@ -1,0 +1,85 @@
+"""What a request handler gets to see: the whole state of an emulator, and the one call it answers."""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from gbearer.emulator.faults import Faults
+from gbearer.emulator.issued import Access, Issued
+from gbearer.emulator.log import Entry, Log
+from gbearer.emulator.world import World
+
+_LOOPBACK = re.compile(r"(127\.\d+\.\d+\.\d+|\[::1\]|localhost)(:\d+)?\Z")
+
+
+@dataclass
+class State:
+    """One emulator's state. `cached` holds the metadata server's tokens until shortly before they expire."""
+
+    world: World
+    issued: Issued
+    log: Log
+    faults: Faults
+    cached: dict[tuple[str, ...], tuple[str, Access]] = field(default_factory=dict)
+    cached_id: dict[tuple[str, ...], str] = field(default_factory=dict)
+
+    def reset(self) -> None:
+        """Empty the log, the faults and the metadata cache, set the clock right, undo revocations.
+
+        Tokens that were issued stay good.
+        """
+        self.log.clear()
+        self.faults.clear()
+        self.cached.clear()
+        self.cached_id.clear()
+        self.world.clock.skew = 0.0
+        self.world.restore()
+
+
+@dataclass
+class Call:
+    """One request: the parts of its path that the route took out, and its line in the log."""
+
+    request: web.Request
+    entry: Entry
+    args: tuple[str, ...] = ()
+
+    @property
+    def host(self) -> str:
+        """The Host header, in lower case, with its port."""
+        return self.request.host.lower()
+
+    @property
+    def local(self) -> bool:
+        """Whether the call names this machine rather than one of Google's hosts."""
+        return is_loopback(self.host)
+
+    @property
+    def service(self) -> str:
+        """The name of the API as error bodies give it."""
+        return "emulator.googleapis.com" if self.local else self.host.partition(":")[0]
+
+    @property
+    def origin(self) -> str:
+        """Scheme and host as the caller sees them: Google's hosts are https there."""
+        return f"{'http' if self.local else 'https'}://{self.host}"
+
+    @property
+    def raw_path(self) -> str:
+        """The path as it was sent, undecoded, without the query."""
+        return self.request.raw_path.partition("?")[0]
+
+    @property
+    def raw_query(self) -> str:
+        """The query as it was sent, undecoded."""
+        return self.request.raw_path.partition("?")[2]
+
+
+Handler = Callable[[State, Call], Awaitable[web.StreamResponse]]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a Host header names a loopback address or localhost, with or without a port."""
+    return _LOOPBACK.match(host.lower()) is not None

@@ -1,0 +1,212 @@
+"""The small Google that the emulator plays: one project, its accounts and keys, and who may act as whom."""
+
+import hashlib
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from gbearer.emulator import jose, scopes
+
+PROJECT_ID = "emulator-project"
+PROJECT_NUMBER = 123456789012
+ORGANIZATION_NUMBER = 987654321098
+DENIED_QUOTA_PROJECT = "emulator-denied"
+"""The one project that nobody here may bill: it shows what USER_PROJECT_DENIED looks like."""
+DOMAIN = f"{PROJECT_ID}.iam.gserviceaccount.com"
+ROBOT = f"robot@{DOMAIN}"
+TARGET = f"target@{DOMAIN}"
+MIDDLE = f"middle@{DOMAIN}"
+TARGET2 = f"target2@{DOMAIN}"
+LONG = f"long@{DOMAIN}"
+DEFAULT = f"default@{DOMAIN}"
+ADA = "ada@example.com"
+USER_SCOPES = (
+    scopes.OPENID,
+    scopes.EMAIL,
+    scopes.PROFILE,
+    scopes.CLOUD_PLATFORM,
+    *(
+        scopes.PREFIX + name
+        for name in (
+            "accounts.reauth",
+            "appengine.admin",
+            "cloud-platform.read-only",
+            "compute",
+            "devstorage.read_only",
+            "sqlservice.login",
+        )
+    ),
+)
+DELEGATED_SCOPES = frozenset(
+    {
+        scopes.OPENID,
+        scopes.EMAIL,
+        scopes.PROFILE,
+        scopes.CLOUD_PLATFORM,
+        *(
+            scopes.PREFIX + name
+            for name in (
+                "admin.directory.user.readonly",
+                "calendar",
+                "calendar.readonly",
+                "drive",
+                "drive.readonly",
+                "gmail.readonly",
+                "spreadsheets",
+            )
+        ),
+    }
+)
+
+
+class Clock:
+    """The emulator's clock: this machine's, shifted by `skew` seconds while that fault is on."""
+
+    def __init__(self) -> None:
+        self.skew = 0.0
+
+    def now(self) -> float:
+        """Seconds since 1970, UTC."""
+        return time.time() + self.skew
+
+
+@dataclass
+class ServiceAccount:
+    """A service account; `user_key` is the one in key.json, `system_key` the one signBlob and signJwt use."""
+
+    email: str
+    user_key: jose.Key | None = None
+    system_key: jose.Key | None = None
+    extended_lifetime: bool = False
+    delegated_scopes: frozenset[str] = frozenset()
+
+    @property
+    def unique_id(self) -> str:
+        """The 21-digit id, the same in every run."""
+        return numeric_id(self.email)
+
+    @property
+    def keys(self) -> tuple[jose.Key, ...]:
+        """Every key that may have signed for this account."""
+        return tuple(key for key in (self.user_key, self.system_key) if key is not None)
+
+
+@dataclass
+class User:
+    """A person; `managed` says that the domain's administrator lets service accounts act for them."""
+
+    email: str
+    name: str
+    managed: bool = True
+
+    @property
+    def unique_id(self) -> str:
+        """The 21-digit id, the same in every run."""
+        return numeric_id(self.email)
+
+
+@dataclass
+class Grant:
+    """What a user once consented to: a refresh token, for one client, with these scopes."""
+
+    refresh_token: str
+    client_id: str
+    user: str
+    scopes: tuple[str, ...]
+    revoked: bool = False
+
+
+@dataclass
+class Secrets:
+    """What a directory keeps from run to run: keys by name, and the user's client and refresh token.
+
+    `save` is called when a key has been added later.
+    """
+
+    keys: dict[str, jose.Key] = field(default_factory=dict, repr=False)
+    client_id: str = ""
+    client_secret: str = field(default="", repr=False)
+    refresh_token: str = field(default="", repr=False)
+    save: Callable[["Secrets"], None] | None = field(default=None, repr=False)
+
+    def key(self, name: str) -> jose.Key:
+        """The key called `name`, made now if there is none yet."""
+        if name not in self.keys:
+            self.keys[name] = jose.new_key()
+            if self.save is not None:
+                self.save(self)
+        return self.keys[name]
+
+
+class World:
+    """Accounts, users, clients, grants and bindings. Pure state: no HTTP, no files."""
+
+    def __init__(self, kept: Secrets, clock: Clock) -> None:
+        self.kept = kept
+        self.clock = clock
+        self.google_key = kept.key("google")
+        self.accounts = {
+            email: ServiceAccount(email, system_key=kept.keys.get(f"system {email}"))
+            for email in (ROBOT, TARGET, MIDDLE, TARGET2, LONG, DEFAULT)
+        }
+        self.accounts[ROBOT].user_key = kept.key(f"user {ROBOT}")
+        self.accounts[ROBOT].delegated_scopes = DELEGATED_SCOPES
+        self.accounts[LONG].extended_lifetime = True
+        self.users = {
+            user.email: user
+            for user in (
+                User(ADA, "Ada Lovelace"),
+                User("grace@example.com", "Grace Hopper"),
+                User("eve@elsewhere.example", "Eve Outside", managed=False),
+            )
+        }
+        kept.client_id = kept.client_id or f"{jose.KEY_MARK}{secrets.token_hex(8)}.apps.googleusercontent.com"
+        kept.client_secret = kept.client_secret or "emulator-secret-" + secrets.token_urlsafe(18)
+        kept.refresh_token = kept.refresh_token or f"{jose.KEY_MARK}1//0{secrets.token_urlsafe(48)}"
+        self.clients = {kept.client_id: kept.client_secret}
+        self.grants: dict[str, Grant] = {}
+        self.bindings = {
+            (ROBOT, ROBOT),
+            (ROBOT, TARGET),
+            (ROBOT, MIDDLE),
+            (ROBOT, LONG),
+            (ADA, TARGET),
+            (ADA, MIDDLE),
+            (ADA, LONG),
+            (MIDDLE, TARGET2),
+            (DEFAULT, TARGET),
+            (DEFAULT, DEFAULT),
+        }
+        self.restore()
+
+    def restore(self) -> None:
+        """Give the user the consent of the first day again, as after a revocation."""
+        token = self.kept.refresh_token
+        self.grants[token] = Grant(token, self.kept.client_id, ADA, USER_SCOPES)
+
+    def account(self, name: str) -> ServiceAccount | None:
+        """The service account called `name`: its e-mail address or unique id."""
+        if name in self.accounts:
+            return self.accounts[name]
+        return next((account for account in self.accounts.values() if account.unique_id == name), None)
+
+    def email_of(self, unique_id: str) -> str:
+        """The address behind a numeric id, or the empty string."""
+        known: Iterator[ServiceAccount | User] = iter([*self.accounts.values(), *self.users.values()])
+        return next((someone.email for someone in known if someone.unique_id == unique_id), "")
+
+    def system_key(self, account: ServiceAccount) -> jose.Key:
+        """The key Google manages for `account`; made when it is first wanted."""
+        if account.system_key is None:
+            account.system_key = self.kept.key(f"system {account.email}")
+        return account.system_key
+
+    def may_act_as(self, caller: str, target: str) -> bool:
+        """Whether `caller` holds the token creator role on `target` (both e-mail addresses)."""
+        return (caller, target) in self.bindings
+
+
+def numeric_id(email: str) -> str:
+    """A 21-digit id that depends on the address alone."""
+    return "1" + str(int(hashlib.sha256(email.encode()).hexdigest(), 16))[:20]
