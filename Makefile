@@ -9,7 +9,8 @@ unexport PYTHONPATH
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check check-static bench fmt lock clean venv
+.PHONY: help demo test check check-static check-format check-lint check-types check-floors check-lock check-docs \
+	check-wheel bench fmt lock clean venv
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
@@ -22,13 +23,27 @@ test: venv  ## all tests
 
 check: test check-static  ## the tests, then format, lint, types, floors, README, lock and wheel
 
-check-static: venv  ## what `make check` does besides the tests
+check-static: check-format check-lint check-types check-floors check-lock check-docs check-wheel  ## `make check` without the tests
+
+check-format: venv
 	$(BIN)/ruff format --check .
+
+check-lint: venv
 	$(BIN)/ruff check .
+
+check-types: venv
 	$(BIN)/mypy
+
+check-floors: venv
 	$(BIN)/lint-imports
+
+check-lock: venv
 	$(BIN)/python tools/lock_check.py
+
+check-docs: venv
 	$(BIN)/python tools/readme_help.py
+
+check-wheel: venv
 	$(BIN)/python tools/wheel_check.py
 
 bench: venv  ## medians and ratios, measured pair by pair
