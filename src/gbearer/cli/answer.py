@@ -1,0 +1,55 @@
+"""How token, id-token and header end: the broker is asked, the text printed, and the answer remembered after that."""
+
+import os
+import time
+
+from gbearer import log, output
+from gbearer.cli import options
+from gbearer.errors import Error
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+
+    from gbearer.broker import Answer, Broker
+    from gbearer.cli.world import World
+    from gbearer.model import Ask
+    from gbearer.sources.look import Look
+
+
+def give(args: "argparse.Namespace", world: "World", kind: str, audience: str | None) -> int:
+    """Print the token that the options ask for, in the format that they name."""
+    options.start(args, world)
+    ask = options.ask_from(args, world, kind, audience)
+
+    from gbearer.broker import Broker
+
+    broker = Broker(world.env)
+    answer = asked(broker, ask)
+    text = output.render(answer.token, args.format, now=time.time(), ask=ask)
+    world.write(text)
+    # JSON tells how many seconds are left, so it is never the same twice; the others are.
+    if args.format != "json" and not (ask.refresh or ask.no_cache or args.verbose) and world.env is os.environ:
+        broker.remember(answer, world.argv, text)
+    return 0
+
+
+def asked(broker: "Broker", ask: "Ask") -> "Answer":
+    """The broker's answer; with -v the chain is told, also when there is none."""
+    try:
+        answer = broker.answer(ask)
+    except Error as error:
+        look = getattr(error, "look", None)
+        if look is not None:
+            tell(look)
+        raise
+    tell(answer.look)
+    log.debug(f"{answer.how}: {answer.token!r} from {answer.source.where}")
+    return answer
+
+
+def tell(look: "Look") -> None:
+    """The chain as it was walked, on stderr with -v."""
+    if log.level:
+        for step in look.steps:
+            log.debug(f"{'found' if step.found else 'absent'}: {step.place}: {step.reason}")

@@ -1,0 +1,182 @@
+"""The options that every command with a token shares, and how they become an `Ask`."""
+
+import argparse
+
+from gbearer import endpoints, grammar, log
+from gbearer.errors import BadCredentials, UsageError
+from gbearer.model import Ask
+from gbearer.output import FORMATS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from gbearer.cli.world import World
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with our form of errors: raised, not printed; no abbreviations."""
+
+    def __init__(self, prog: str, summary: str, world: "World", *, usage: str, more: str) -> None:
+        super().__init__(
+            prog=prog,
+            usage=f"{prog} {usage}",
+            description=summary,
+            epilog=more or None,
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        self.world = world
+
+    def error(self, message: str) -> "NoReturn":
+        """Raise what argparse would print."""
+        raise UsageError(message, fix=f"{self.prog} --help")
+
+    def print_help(self, file: object = None) -> None:  # noqa: ARG002 (argparse's interface)
+        """Write the help to the stdout of this run."""
+        self.world.write(self.format_help())
+
+
+def add_ask(parser: argparse.ArgumentParser) -> None:
+    """Which credential, what for, and how fresh."""
+    add = parser.add_argument_group("credential").add_argument
+    add("--credentials", metavar="X", help="a credential file, or - for stdin (default: see --source)")
+    add(
+        "--source",
+        metavar="NAME",
+        default="auto",
+        help="where to look: auto (default), adc (Google's order), file, metadata, env; that one and no other",
+    )
+    add("--impersonate", metavar="SA", help="act as this service account")
+    add("--delegate", metavar="SA", action="append", default=[], help="a link of the chain before it (repeatable)")
+    add("--subject", metavar="USER", help="act for this user by domain-wide delegation")
+    add("--trust-config", action="store_true", help="accept hosts in the credential file that are not Google's")
+    add = parser.add_argument_group("token").add_argument
+    add("--scope", metavar="S", action="append", default=[], help="an OAuth scope, short or whole (repeatable)")
+    add("--lifetime", metavar="D", help="how long it shall live: 15m, 3600s, 12h")
+    add("--min-ttl", metavar="D", help="least life that the answer may have left")
+    add("--quota-project", metavar="P", help="the project to charge, sent as x-goog-user-project")
+    add("--refresh", action="store_true", help="mint anew")
+    add("--no-cache", action="store_true", help="touch no disk")
+    add_verbose(parser)
+
+
+def add_verbose(parser: argparse.ArgumentParser) -> None:
+    """-v and -vv."""
+    parser.add_argument("-v", "--verbose", action="count", default=0, help="say what happens, redacted; -vv says more")
+
+
+def add_format(parser: argparse.ArgumentParser, default: str) -> None:
+    """--format, for the commands that print a token."""
+    names = ", ".join(FORMATS)
+    parser.add_argument("--format", metavar="F", default=default, help=f"{names} (default: {default})")
+
+
+def check_format(name: str, known: tuple[str, ...] = FORMATS) -> None:
+    """UsageError when there is no such format."""
+    if name not in known:
+        raise UsageError(f"there is no format {name!r}", fix=f"use --format {', '.join(known)}")
+
+
+def ask_from(args: argparse.Namespace, world: "World", kind: str = "access", audience: str | None = None) -> Ask:
+    """The Ask that these options make; UsageError that says everything wrong with them at once."""
+    problems: list[UsageError] = []
+
+    def duration(text: str | None, name: str) -> int | None:
+        try:
+            return None if text is None else grammar.seconds(text, name)
+        except UsageError as error:
+            problems.append(error)
+            return None
+
+    lifetime = duration(args.lifetime, "--lifetime")
+    min_ttl = duration(args.min_ttl, "--min-ttl") or 0
+    if getattr(args, "format", None) is not None:
+        try:
+            check_format(args.format)
+        except UsageError as error:
+            problems.append(error)
+    if args.delegate and args.impersonate is None:
+        problems.append(UsageError("--delegate needs a target", fix="add --impersonate SA for the end of the chain"))
+    chain = (*args.delegate, args.impersonate) if args.impersonate is not None else tuple(args.delegate)
+    ask = None
+    try:
+        ask = Ask(
+            kind,
+            scopes=grammar.scopes(args.scope),
+            audience=audience,
+            source=args.source,
+            credentials=credentials(args, world),
+            impersonate=chain,
+            subject=args.subject,
+            lifetime=lifetime,
+            quota_project=quota_project(args, world),
+            trust_config=args.trust_config,
+            min_ttl=min_ttl,
+            refresh=args.refresh,
+            no_cache=args.no_cache,
+        )
+    except UsageError as error:
+        problems.append(error)
+    if ask is None or problems:
+        raise merged(problems)
+    return ask
+
+
+def merged(problems: list[UsageError]) -> UsageError:
+    """Several usage errors as one that says them all."""
+
+    def joined(parts: list[str]) -> str:
+        return "; ".join(dict.fromkeys(part for part in parts if part))
+
+    return UsageError(
+        joined([error.message for error in problems]),
+        why=joined([error.why for error in problems]),
+        fix=joined([error.fix for error in problems]),
+    )
+
+
+def quota_project(args: argparse.Namespace, world: "World") -> str | None:
+    """The option, else Google's variable; the credential file's own comes last, with the token."""
+    if args.quota_project is not None:
+        return str(args.quota_project)
+    return world.env.get("GOOGLE_CLOUD_QUOTA_PROJECT") or None
+
+
+def credentials(args: argparse.Namespace, world: "World") -> str | None:
+    """What --credentials names: a path as it is, JSON with a warning, the JSON on stdin for `-`."""
+    given: str | None = args.credentials
+    if given == "":
+        raise UsageError("--credentials is empty", fix="name a credential file, or leave the option out")
+    if given == "-":
+        return _from_stdin(world)
+    if given is not None and given.lstrip().startswith("{"):
+        log.warn("others on this machine can read a credential on the command line; use a file, or - for stdin")
+    return given
+
+
+def _from_stdin(world: "World") -> str:
+    """The JSON on stdin; a mebibyte is enough for any credential."""
+    if world.stdin is None:
+        raise UsageError("--credentials - reads stdin, which is closed", fix="pipe the credential's JSON into it")
+    limit = 1 << 20
+    try:
+        text = world.stdin.read(limit + 1).lstrip("\ufeff \t\r\n")
+    except UnicodeDecodeError:
+        text = ""
+    if not text.startswith("{") or len(text) > limit:
+        raise BadCredentials(
+            "stdin holds no credential",
+            why="--credentials - reads the JSON itself" + ("; there was nothing" if not text else ""),
+            fix="gbearer token --credentials - < key.json",
+        )
+    return text
+
+
+def start(args: argparse.Namespace, world: "World") -> None:
+    """Set how much is said, and say at once when an emulator stands in for Google."""
+    log.level = args.verbose
+    if world.env.get(endpoints.EMULATOR_VARIABLE):
+        log.debug(
+            f"{endpoints.EMULATOR_VARIABLE} is set: every request for Google goes to {endpoints.emulator(world.env)}"
+        )
