@@ -174,6 +174,22 @@ class Token:
         """Seconds of life left at `now` (Unix time; the present when None)."""
         return self.expires_at - (time.time() if now is None else now)
 
+    def with_quota_project(self, project: str | None) -> "Token":
+        """The same token with another quota project beside it."""
+        if project == self.quota_project:
+            return self
+        return Token(
+            self.value,
+            self.kind,
+            self.expires_at,
+            self.principal,
+            self.source,
+            issued_at=self.issued_at,
+            scopes=self.scopes,
+            audience=self.audience,
+            quota_project=project,
+        )
+
     def __repr__(self) -> str:
         whose = f" of {self.principal}" if self.principal else ""
         if not self.expires_at:

@@ -1,0 +1,121 @@
+"""A lock between processes: one file a key, never the data file, gone when its holder is done or dead."""
+
+import os
+import sys
+
+from gbearer import warm
+
+_held: set[int] = set()
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _take(file: int) -> bool:
+        try:
+            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+    def _give(file: int) -> None:
+        os.lseek(file, 0, os.SEEK_SET)
+        msvcrt.locking(file, msvcrt.LK_UNLCK, 1)
+
+else:
+    import fcntl
+
+    def _take(file: int) -> bool:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _give(file: int) -> None:
+        fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def acquire(folder: "int | str", name: str) -> int | None:
+    """The lock's descriptor, or None while somebody else holds it; never waits. OSError where no lock can be had."""
+    while True:
+        file = warm.open_entry(folder, name, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0))
+        try:
+            taken = _take(file)
+            if taken and _same(folder, name, file):
+                _held.add(file)
+                return file
+        except OSError:
+            os.close(file)
+            raise
+        os.close(file)
+        if not taken:
+            return None
+
+
+def release(folder: "int | str", name: str, file: int) -> None:
+    """Give the lock back and take its file away, while it is still ours."""
+    _held.discard(file)
+    if sys.platform != "win32":
+        remove(folder, name)
+    try:
+        _give(file)
+    except OSError:
+        pass
+    os.close(file)
+
+
+def taken(file: int) -> bool:
+    """Take the lock of an open descriptor, for as long as it is open; False where somebody else has it."""
+    try:
+        return _take(file)
+    except OSError:
+        return True
+
+
+def reap(folder: "int | str", name: str) -> bool:
+    """Delete the file called `name` if nobody holds its lock, while nobody can take it; False where it stays."""
+    try:
+        file = warm.open_entry(folder, name, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+    except OSError:
+        return False
+    try:
+        return _take(file) and _same(folder, name, file) and remove(folder, name)
+    except OSError:
+        return False
+    finally:
+        os.close(file)
+
+
+def remove(folder: "int | str", name: str) -> bool:
+    """Delete one entry; False where there was none."""
+    try:
+        if isinstance(folder, int):
+            os.unlink(name, dir_fd=folder)
+        else:
+            os.unlink(os.path.join(folder, name))
+    except OSError:
+        return False
+    return True
+
+
+def _same(folder: "int | str", name: str, file: int) -> bool:
+    """Whether `name` still is the file that is open: its last holder may have taken it away meanwhile."""
+    try:
+        if isinstance(folder, int):
+            about = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        else:
+            about = os.stat(os.path.join(folder, name), follow_symlinks=False)
+    except OSError:
+        return False
+    return os.path.samestat(about, os.fstat(file))
+
+
+def _forget() -> None:
+    """In a forked child: the locks are the parent's, so only the descriptors are closed."""
+    for file in _held:
+        os.close(file)
+    _held.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
