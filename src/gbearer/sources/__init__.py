@@ -1,0 +1,136 @@
+"""Where a credential comes from: the places in their order, and the search through them."""
+
+from gbearer.errors import CredentialsNotFound, UsageError
+from gbearer.sources import env, file, metadata, wellknown
+from gbearer.sources.look import Look, Step
+from gbearer.sources.project import project
+from gbearer.sources.source import Source
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gbearer.model import Ask
+    from gbearer.sources.detect import Notes
+    from gbearer.transport import Transport
+
+    Find = Callable[[Ask, Look, Transport, Notes | None], Source | None]
+
+__all__ = ["ORDER", "Look", "Source", "Step", "locate", "project"]
+
+OPTION = "GBEARER_CREDENTIALS"
+VARIABLE = "GOOGLE_APPLICATION_CREDENTIALS"
+_LOGIN = "gcloud auth application-default login"
+
+
+def locate(ask: "Ask", look: Look, transport: "Transport", notes: "Notes | None" = None) -> Source:
+    """The credential for `ask`: the first of its places that has one. What was seen is noted in `look`.
+
+    Absent means look further, an error means stop: a place that holds a broken credential is never passed over.
+    Raises CredentialsNotFound listing every place with its reason, BadCredentials, or UsageError.
+    """
+    if ask.credentials is not None:
+        return _won(file.named(ask.credentials, "--credentials", ask, look), "--credentials", look)
+    for find in ORDER[ask.source]:
+        source = find(ask, look, transport, notes)
+        if source is not None:
+            return source
+    raise _nothing(look)
+
+
+def _own(ask: "Ask", look: Look, _: "Transport", __: "Notes | None") -> Source | None:
+    """GBEARER_CREDENTIALS: a path, the JSON itself or its base64."""
+    text = look.env.get(OPTION, "").strip()
+    if not text:
+        if ask.source != "file":
+            look.absent(OPTION, "not set")
+            return None
+        raise UsageError(
+            "--source file names no file",
+            why=f"neither --credentials nor {OPTION} is given",
+            fix="add --credentials FILE",
+        )
+    return _won(file.named(text, OPTION, ask, look), OPTION, look)
+
+
+def _variable(ask: "Ask", look: Look, _: "Transport", __: "Notes | None") -> Source | None:
+    """GOOGLE_APPLICATION_CREDENTIALS: a path and nothing else."""
+    text = look.env.get(VARIABLE, "")
+    if not text:
+        look.absent(VARIABLE, "not set")
+        return None
+    if text == wellknown.adc(look):
+        look.absent(VARIABLE, "names gcloud's own file, which comes next")
+        return None
+    if file.inline(text) is not None:
+        raise UsageError(
+            f"{VARIABLE} holds a credential itself, not the path of one",
+            why="everybody who reads this variable takes it for a file name",
+            fix=f"save it to a file and name that, or put it into {OPTION}, which takes both",
+        )
+    source = file.at(text, VARIABLE, ask, look)
+    source.name = "adc"
+    return _won(source, VARIABLE, look)
+
+
+def _login(_: "Ask", look: Look, __: "Transport", ___: "Notes | None") -> Source | None:
+    """The login of gbearer itself."""
+    look.absent("gbearer login", "not signed in")
+    return None
+
+
+def _gcloud(ask: "Ask", look: Look, _: "Transport", __: "Notes | None") -> Source | None:
+    """Application default credentials, where gcloud keeps them."""
+    path = wellknown.adc(look)
+    place = f"gcloud's file {path}"
+    data = look.read(path)
+    if data is None:
+        look.absent(place, "no such file")
+        return None
+    source = file.load(data, path, ask, look)
+    source.name = "adc"
+    source.gcloud = True
+    return _won(source, place, look)
+
+
+def _metadata(ask: "Ask", look: Look, transport: "Transport", notes: "Notes | None") -> Source | None:
+    return metadata.find(look, transport, notes, named=ask.source == "metadata")
+
+
+def _env(ask: "Ask", look: Look, _: "Transport", __: "Notes | None") -> Source | None:
+    return env.find(ask, look)
+
+
+def _later(ask: "Ask", _: Look, __: "Transport", ___: "Notes | None") -> Source | None:
+    raise UsageError(
+        f"--source {ask.source} does not exist in this version yet",
+        why="it is planned; nothing was looked at",
+        fix="use --source auto, adc, file, metadata or env",
+    )
+
+
+ORDER: "dict[str, tuple[Find, ...]]" = {
+    "auto": (_own, _variable, _login, _gcloud, _metadata),
+    "adc": (_variable, _gcloud, _metadata),  # Google's order exactly
+    "file": (_own,),
+    "metadata": (_metadata,),
+    "env": (_env,),
+    "login": (_later,),
+    "gcloud": (_later,),
+    "aws": (_later,),
+}
+"""The places of each `--source`, in the order in which they are looked at. A new kind is one line here."""
+
+
+def _won(source: Source, place: str, look: Look) -> Source:
+    look.found(place, file.describe(source))
+    return source
+
+
+def _nothing(look: Look) -> CredentialsNotFound:
+    walked = "; ".join(f"{step.place}: {step.reason}" for step in look.steps)
+    return CredentialsNotFound(
+        "no Google credentials were found",
+        why=walked,
+        fix=f"run `{_LOGIN}`, or name a key with --credentials FILE",
+    )

@@ -1,0 +1,79 @@
+"""A file that acts as a service account (`"type": "impersonated_service_account"`) on top of another credential."""
+
+import re
+
+from gbearer import endpoints
+from gbearer.errors import BadCredentials
+from gbearer.model import CLOUD_PLATFORM
+from gbearer.sources import fields, key, user
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gbearer.model import Ask
+    from gbearer.sources.look import Look
+    from gbearer.sources.source import Source
+
+_ACCOUNT = r"[A-Za-z0-9._-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*|[0-9]{5,30}"
+_PATH = re.compile(rf"/v1/projects/-/serviceAccounts/({_ACCOUNT}):generateAccessToken")
+_LINK = re.compile(rf"(?:projects/-/serviceAccounts/)?({_ACCOUNT})")
+_BENEATH = {"service_account": key.load, "authorized_user": user.load}
+
+
+def load(info: "fields.Info", where: str, ask: "Ask", look: "Look") -> "Source":
+    """The credential beneath, with the chain that the file asks for; BadCredentials naming everything that is wrong.
+
+    As with google-auth, the address counts only for whom it names: the request goes to IAM Credentials itself.
+    """
+    fields.check(
+        info,
+        where,
+        "impersonation file",
+        ("service_account_impersonation_url",),
+        ("quota_project_id", "universe_domain"),
+    )
+    fields.universe(info, where)
+    target = _target(fields.text(info, "service_account_impersonation_url"), where, ask, look)
+    delegates = _delegates(info.get("delegates"), where)
+    beneath = info.get("source_credentials")
+    if not isinstance(beneath, dict):
+        raise _broken(where, "source_credentials is missing" if beneath is None else "source_credentials is no object")
+    kind = beneath.get("type")
+    loader = _BENEATH.get(kind) if isinstance(kind, str) else None
+    if loader is None:
+        shown = f"{kind[:60]!r}" if isinstance(kind, str) else "missing"
+        raise _broken(where, f"the type of source_credentials is {shown}, not service_account or authorized_user")
+    source = loader(beneath, f"source_credentials of {where}", ask, look)
+    source.impersonate = (*delegates, target)
+    source.scopes = fields.scopes(info, where) or (CLOUD_PLATFORM,)
+    source.quota_project = fields.text(info, "quota_project_id") or None
+    source.project = None  # google-auth's rule: the project beneath is not the target's
+    return source
+
+
+def _target(text: str, where: str, ask: "Ask", look: "Look") -> str:
+    url = endpoints.check_field("service_account_impersonation_url", text, where, look.env, trust=ask.trust_config)
+    found = _PATH.fullmatch(url.target)
+    if not found:
+        raise _broken(where, f"service_account_impersonation_url names no service account: {url.target[:120]!r}")
+    return found[1]
+
+
+def _delegates(value: object, where: str) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    links = (
+        [_LINK.fullmatch(item) if isinstance(item, str) else None for item in value]
+        if isinstance(value, list)
+        else None
+    )
+    if links is None or None in links:
+        raise _broken(where, "delegates is not a list of service accounts")
+    return tuple(link[1] for link in links if link)
+
+
+def _broken(where: str, why: str) -> BadCredentials:
+    return BadCredentials(
+        f"{where} is no usable impersonation file",
+        why=why,
+        fix="make it anew: `gcloud auth application-default login --impersonate-service-account=SERVICE_ACCOUNT`",
+    )

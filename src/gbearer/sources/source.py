@@ -1,0 +1,81 @@
+"""What a credential is to the rest of the house: where it came from, whose it is, and how google-auth is given it."""
+
+from gbearer.model import CLOUD_PLATFORM
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from gbearer.model import Ask
+    from gbearer.transport import Transport
+
+    Make = Callable[[Ask, Transport], Any]
+
+
+class Source:
+    """A credential that was found, not yet used: plain facts, and the function that makes google-auth's object of it.
+
+    name          the kind of place: "file", "adc", "metadata" or "env"
+    kind          "service_account", "authorized_user", "metadata" or "token"
+    where         the path, or words, for messages
+    fingerprint   pins the identity for the disk cache; None for one that is not pinned
+    principal     who it is, "" where the file does not say
+    project       the project in the file, None where there is none
+    quota_project likewise
+    impersonate   the chain that the file brings: delegates, then the target
+    scopes        what is asked for where the question names no scopes
+    base_scopes   the same for the credential beneath, where the file impersonates
+    universe      the universe domain
+    client_id     the client id in the file, "" where there is none
+    gcloud        whether this is gcloud's own file: only then its configuration names the project
+    """
+
+    __slots__ = (
+        "_make", "base_scopes", "client_id", "fingerprint", "gcloud", "impersonate", "kind", "name", "principal",
+        "project", "quota_project", "scopes", "universe", "where",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        kind: str,
+        make: "Make",
+        *,
+        principal: str = "",
+        project: str | None = None,
+        quota_project: str | None = None,
+        scopes: tuple[str, ...] = (CLOUD_PLATFORM,),
+        client_id: str = "",
+        fingerprint: str | None = None,
+        where: str = "",
+    ) -> None:
+        self._make = make
+        self.kind = kind
+        self.principal = principal
+        self.project = project
+        self.quota_project = quota_project
+        self.scopes = scopes
+        self.base_scopes = scopes
+        self.client_id = client_id
+        self.fingerprint = fingerprint
+        self.where = where
+        self.name = ""
+        self.impersonate: tuple[str, ...] = ()
+        self.universe = "googleapis.com"
+        self.gcloud = False
+
+    def default_scopes(self, ask: "Ask") -> tuple[str, ...]:
+        """The scopes for `ask` where it names none: cloud-platform, for a user's credential what the file says."""
+        if not ask.impersonate:
+            return self.base_scopes
+        return self.scopes if ask.impersonate == self.impersonate else (CLOUD_PLATFORM,)
+
+    def credentials(self, ask: "Ask", transport: "Transport") -> "Any":
+        """A google-auth credential for `ask` (kind access, id or jwt), ready for `.refresh(transport)`.
+
+        Raises UsageError or Denied where this kind cannot answer, BadCredentials where its key cannot be used.
+        """
+        return self._make(ask, transport)
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} from {self.where}>"
