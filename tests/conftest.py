@@ -1,0 +1,100 @@
+"""What every test gets: an environment of its own, and a guard that counts what leaves this machine (nothing may)."""
+
+import importlib.util
+import ipaddress
+import os
+import re
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+GUARD = Path(__file__).parent / "guard"
+TRAFFIC = Path(tempfile.mkdtemp(prefix="gbearer-traffic-")) / "seen"
+TRAFFIC.touch(0o600)
+os.environ["GBEARER_TEST_TRAFFIC"] = str(TRAFFIC)
+os.environ["PYTHONPATH"] = str(GUARD)
+_spec = importlib.util.spec_from_file_location("gbearer_guard", GUARD / "sitecustomize.py")
+assert _spec is not None
+assert _spec.loader is not None
+_spec.loader.exec_module(importlib.util.module_from_spec(_spec))  # the same hook that children get
+
+KEPT = ("GBEARER_TEST_TRAFFIC",)
+CLEARED = re.compile(
+    r"GBEARER_|GOOGLE_|GCE_|CLOUDSDK_|AWS_|XDG_|SSL_CERT_|GAE_|K_SERVICE|(HTTPS?|ALL|NO)_PROXY$|"
+    r"(NO_GCE_CHECK|GCLOUD_PROJECT|METADATA_SERVER_DETECTION|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|PYTHONDONTWRITEBYTECODE)$",
+    re.IGNORECASE,
+)
+NAMES_THAT_NEVER_RESOLVE = re.compile(r"'[^']*\.invalid'")
+"""RFC 6761: what the tests of name resolution look up."""
+
+
+@pytest.fixture(autouse=True)
+def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """No variable of this machine, an empty home, no metadata server unless the test names one; returns the home."""
+    for name in list(os.environ):
+        if CLEARED.match(name) and name not in KEPT:
+            monkeypatch.delenv(name)
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    return home
+
+
+def is_here(line: str) -> bool:
+    """Whether a noted lookup or connection stays on this machine."""
+    what, _, rest = line.partition(" ")
+    address = rest.partition("\t")[0]
+    if what == "lookup" and (address in ("None", "''", "b''") or NAMES_THAT_NEVER_RESOLVE.fullmatch(address)):
+        return True
+    if what == "connect" and not address.startswith("("):
+        return True  # a socket in the file system
+    host = re.match(r"\(?b?'([^']*)'", address)
+    if host is None:
+        return False
+    if host[1] == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host[1]).is_loopback
+    except ValueError:
+        return False
+
+
+@pytest.fixture
+def traffic() -> list[str]:
+    """Every lookup and connection so far, of this process and of its children."""
+    return TRAFFIC.read_text().splitlines()
+
+
+def left_this_machine() -> list[str]:
+    """What was looked up or connected to elsewhere, over the whole run."""
+    return [line for line in TRAFFIC.read_text().splitlines() if not is_here(line)]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how much was counted, so that a guard that sees nothing is noticed."""
+    seen, away = TRAFFIC.read_text().splitlines(), left_this_machine()
+    terminalreporter.write_line(f"traffic: {len(seen)} lookups and connections, {len(away)} left this machine")
+    for line in away[:20]:
+        terminalreporter.write_line(f"  {line}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A run in which anything left this machine has failed, whatever its tests say."""
+    if left_this_machine():
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture
+def settled() -> Callable[..., None]:
+    """A function that waits until files are old enough for the warm path to believe their times."""
+
+    def wait(*paths: Path) -> None:
+        newest = max(max(p.stat().st_mtime, p.stat().st_ctime) for p in paths)
+        time.sleep(max(0.0, newest + 2.1 - time.time()))
+
+    return wait
