@@ -2,13 +2,14 @@
 
 import sys
 
-from gbearer import _version, warm
+from gbearer._version import __version__
+from gbearer.warm import answer
 
 
 def main() -> int:
     """Run `gbearer` with the arguments of this process; returns the exit code."""
     argv = sys.argv[1:]
-    if warm.answer(argv, _version.__version__):
+    if answer(argv, __version__):
         return 0
     from gbearer.cli import main as command_line
 
