@@ -4,12 +4,12 @@ from gbearer.errors import BadCredentials
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from gbearer.model import Ask, Token
+    from gbearer.model import Token
 
 FORMATS = ("raw", "header", "json", "env", "curl")
 
 
-def render(token: "Token", fmt: str, *, now: float, ask: "Ask") -> str:
+def render(token: "Token", fmt: str, *, now: float) -> str:
     """`token` as text that ends with a newline, in one of FORMATS; `now` is Unix time in seconds.
 
     raw     the token alone
@@ -22,25 +22,25 @@ def render(token: "Token", fmt: str, *, now: float, ask: "Ask") -> str:
     if fmt == "raw":
         return f"{token.value}\n"
     if fmt == "header":
-        return "".join(f"{name}: {value}\n" for name, value in headers(token, ask).items())
+        return "".join(f"{name}: {value}\n" for name, value in headers(token).items())
     if fmt == "json":
-        return as_json(token, ask, now)
+        return as_json(token, now)
     if fmt == "env":
-        return as_env(token, ask)
+        return as_env(token)
     if fmt == "curl":
-        return curl_config(headers(token, ask))
+        return curl_config(headers(token))
     raise ValueError(f"there is no format {fmt!r}")
 
 
-def quota_project(token: "Token", ask: "Ask") -> str | None:
-    """The project that is charged: the one asked for, else the credential's; None for ID tokens, which have none."""
-    return None if token.kind == "id" else ask.quota_project or token.quota_project
+def quota_project(token: "Token") -> str | None:
+    """The project that is charged; None for ID tokens, which go to services and not to Google's APIs."""
+    return None if token.kind == "id" else token.quota_project
 
 
-def headers(token: "Token", ask: "Ask") -> dict[str, str]:
+def headers(token: "Token") -> dict[str, str]:
     """The headers that place `token` in a request, in a fresh dict."""
     placed = {"Authorization": f"Bearer {token.value}"}
-    project = quota_project(token, ask)
+    project = quota_project(token)
     if project:
         placed["x-goog-user-project"] = project
     for name, value in placed.items():
@@ -59,7 +59,7 @@ def one_line(name: str, value: str) -> str:
     return value
 
 
-def as_json(token: "Token", ask: "Ask", now: float) -> str:
+def as_json(token: "Token", now: float) -> str:
     """One JSON object in one line; what is not known is null."""
     import json
 
@@ -73,11 +73,11 @@ def as_json(token: "Token", ask: "Ask", now: float) -> str:
         "principal": token.principal or None,
         "source": token.source or None,
     }
-    if token.audience or ask.audience:
-        fields["audience"] = token.audience or ask.audience
+    if token.audience:
+        fields["audience"] = token.audience
     else:
-        fields["scopes"] = list(token.scopes or ask.scopes)
-    fields["quota_project"] = quota_project(token, ask)
+        fields["scopes"] = list(token.scopes)
+    fields["quota_project"] = quota_project(token)
     return json.dumps(fields) + "\n"
 
 
@@ -88,7 +88,7 @@ def utc(moment: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
 
 
-def as_env(token: "Token", ask: "Ask") -> str:
+def as_env(token: "Token") -> str:
     """`export` lines: Terraform's and gcloud's variables for an access token, GBEARER_ID_TOKEN for an ID token.
 
     The token stands in it once: the second variable refers to the first.
@@ -99,7 +99,7 @@ def as_env(token: "Token", ask: "Ask") -> str:
         f"export GOOGLE_OAUTH_ACCESS_TOKEN={shell_word(token.value)}",
         'export CLOUDSDK_AUTH_ACCESS_TOKEN="$GOOGLE_OAUTH_ACCESS_TOKEN"',
     ]
-    project = quota_project(token, ask)
+    project = quota_project(token)
     if project:
         lines.append(f"export GOOGLE_CLOUD_QUOTA_PROJECT={shell_word(one_line('the quota project', project))}")
     return "\n".join(lines) + "\n"

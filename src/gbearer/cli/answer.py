@@ -5,7 +5,6 @@ import time
 
 from gbearer import log, output
 from gbearer.cli import options
-from gbearer.errors import Error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
     from gbearer.broker import Answer, Broker
     from gbearer.cli.world import World
     from gbearer.model import Ask
-    from gbearer.sources.look import Look
+    from gbearer.sources import Look
 
 
 def give(args: "argparse.Namespace", world: "World", kind: str, audience: str | None) -> int:
@@ -26,24 +25,23 @@ def give(args: "argparse.Namespace", world: "World", kind: str, audience: str | 
 
     broker = Broker(world.env)
     answer = asked(broker, ask)
-    text = output.render(answer.token, args.format, now=time.time(), ask=ask)
+    text = output.render(answer.token, args.format, now=time.time())
     world.write(text)
     # JSON tells how many seconds are left, so it is never the same twice; the others are.
-    if args.format != "json" and not (ask.refresh or ask.no_cache or args.verbose) and world.env is os.environ:
+    if args.format != "json" and not args.verbose and world.env is os.environ:
         broker.remember(answer, world.argv, text)
     return 0
 
 
 def asked(broker: "Broker", ask: "Ask") -> "Answer":
     """The broker's answer; with -v the chain is told, also when there is none."""
+    from gbearer.sources import Look
+
+    look = Look(broker.env)
     try:
-        answer = broker.answer(ask)
-    except Error as error:
-        look = getattr(error, "look", None)
-        if look is not None:
-            tell(look)
-        raise
-    tell(answer.look)
+        answer = broker.answer(ask, look)
+    finally:
+        tell(look)
     log.debug(f"{answer.how}: {answer.token!r} from {answer.source.where}")
     return answer
 

@@ -110,7 +110,7 @@ def ask_from(args: argparse.Namespace, world: "World", kind: str = "access", aud
             impersonate=chain,
             subject=args.subject,
             lifetime=lifetime,
-            quota_project=quota_project(args, world),
+            quota_project=args.quota_project,
             trust_config=args.trust_config,
             min_ttl=min_ttl,
             refresh=args.refresh,
@@ -134,13 +134,6 @@ def merged(problems: list[UsageError]) -> UsageError:
         why=joined([error.why for error in problems]),
         fix=joined([error.fix for error in problems]),
     )
-
-
-def quota_project(args: argparse.Namespace, world: "World") -> str | None:
-    """The option, else Google's variable; the credential file's own comes last, with the token."""
-    if args.quota_project is not None:
-        return str(args.quota_project)
-    return world.env.get("GOOGLE_CLOUD_QUOTA_PROJECT") or None
 
 
 def credentials(args: argparse.Namespace, world: "World") -> str | None:
