@@ -72,13 +72,19 @@ def add_format(parser: argparse.ArgumentParser, default: str) -> None:
     parser.add_argument("--format", metavar="F", default=default, help=f"{names} (default: {default})")
 
 
-def check_format(name: str, known: tuple[str, ...] = FORMATS) -> None:
+def check_format(name: str, known: tuple[str, ...]) -> None:
     """UsageError when there is no such format."""
     if name not in known:
         raise UsageError(f"there is no format {name!r}", fix=f"use --format {', '.join(known)}")
 
 
-def ask_from(args: argparse.Namespace, world: "World", kind: str = "access", audience: str | None = None) -> Ask:
+def ask_from(
+    args: argparse.Namespace,
+    world: "World",
+    kind: str = "access",
+    audience: str | None = None,
+    formats: tuple[str, ...] = FORMATS,
+) -> Ask:
     """The Ask that these options make; UsageError that says everything wrong with them at once."""
     problems: list[UsageError] = []
 
@@ -93,7 +99,7 @@ def ask_from(args: argparse.Namespace, world: "World", kind: str = "access", aud
     min_ttl = duration(args.min_ttl, "--min-ttl") or 0
     if getattr(args, "format", None) is not None:
         try:
-            check_format(args.format)
+            check_format(args.format, formats)
         except UsageError as error:
             problems.append(error)
     if args.delegate and args.impersonate is None:

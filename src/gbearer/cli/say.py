@@ -31,6 +31,11 @@ def bug(problem: Exception, to: "TextIO | None") -> None:
     error(Error(f"gbearer has a bug: {what}", why="nothing that you typed should end like this", fix=fix), to)
 
 
+def note(text: str, to: "TextIO | None") -> None:
+    """Write something beside the answer."""
+    _write(plain(text), to)
+
+
 def plain(text: str) -> str:
     """`text` without anything that a terminal would act on: escapes, other control characters, broken UTF-8."""
     return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text)

@@ -1,0 +1,47 @@
+"""What request and curl share: --auth and --audience, and the tokens that their options make."""
+
+from gbearer import output
+from gbearer.cli import answer, options
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+
+    from gbearer.broker import Broker
+    from gbearer.cli.world import World
+    from gbearer.model import Ask, Token
+
+
+def add_auth(parser: "argparse.ArgumentParser") -> None:
+    """Which token the call carries."""
+    add = parser.add_argument_group("which token the call carries").add_argument
+    add("--auth", metavar="A", default="auto", help="auto (default: what the host wants), access, id, none")
+    add("--audience", metavar="AUD", help="an ID token for this audience, to any host")
+
+
+class Tokens:
+    """Places tokens for one command line: asked for by kind and audience, as the URL wants them."""
+
+    def __init__(self, args: "argparse.Namespace", world: "World") -> None:
+        self._ask: Ask = options.ask_from(args, world)
+        self._env = world.env
+        self._made: Broker | None = None
+
+    @property
+    def _broker(self) -> "Broker":
+        if self._made is None:
+            from gbearer.broker import Broker
+
+            self._made = Broker(self._env)
+        return self._made
+
+    def place(self, kind: str, audience: str | None) -> "tuple[Token, dict[str, str]]":
+        """The token and its headers; UsageError where an option does not go with this kind."""
+        token = answer.asked(self._broker, self._ask.replace(kind=kind, audience=audience)).token
+        return token, output.headers(token)
+
+    def renew(self, kind: str, audience: str | None, refused: "Token") -> "tuple[Token, dict[str, str]] | None":
+        """Another token after a 401; None where there is no other."""
+        self._broker.drop(self._ask.replace(kind=kind, audience=audience), refused)
+        token, headers = self.place(kind, audience)
+        return None if token == refused else (token, headers)

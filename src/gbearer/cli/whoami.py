@@ -1,0 +1,129 @@
+"""`gbearer whoami`: the chain as it was walked, which credential won, and what its token is good for."""
+
+from gbearer import endpoints, grammar, log, output
+from gbearer.cli import options, say
+from gbearer.errors import CredentialsNotFound, Error
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+
+    from gbearer.broker import Answer
+    from gbearer.cli.world import World
+    from gbearer.model import Token
+    from gbearer.sources import Step
+    from gbearer.transport import Transport
+
+FORMATS = ("text", "json")
+
+
+def add(parser: "argparse.ArgumentParser") -> None:
+    """The options of this command."""
+    parser.add_argument("--format", metavar="F", default="text", help="text (default) or json")
+    options.add_ask(parser)
+
+
+def run(args: "argparse.Namespace", world: "World") -> int:
+    """Find the credential, get its token, and tell about both; the token itself is not shown."""
+    options.start(args, world)
+    ask = options.ask_from(args, world, formats=FORMATS)
+
+    from gbearer.broker import Broker
+    from gbearer.sources import Look, project
+    from gbearer.transport import Transport
+
+    look, broker = Look(world.env), Broker(world.env)
+    try:
+        answer = broker.answer(ask, look)
+    except Error as error:
+        say.note("looked at\n" + _chain(look.steps), world.stderr)
+        if isinstance(error, CredentialsNotFound):
+            error.why = "none of these places has one"
+        raise
+    transport = Transport(world.env, total=8.0)
+    facts = _facts(answer, world, transport)
+    facts["project"] = project(look, answer.source, transport)
+    if args.format == "json":
+        import json
+
+        chain = [{"place": step.place, "found": step.found, "reason": step.reason} for step in look.steps]
+        world.write(json.dumps({**facts, "chain": chain}) + "\n")
+    else:
+        world.write(say.plain(_text(facts, look.steps)))
+    return 0
+
+
+def _facts(answer: "Answer", world: "World", transport: "Transport") -> dict[str, object]:
+    """What is known of the credential and of its token."""
+    token, ask, source = answer.token, answer.ask, answer.source
+    principal, scopes = token.principal, token.scopes
+    if not (principal and scopes):
+        told = tokeninfo(token, transport)
+        principal = principal or told.get("email", "") or told.get("sub", "") or told.get("azp", "")
+        scopes = scopes or tuple(told.get("scope", "").split())
+    emulator = endpoints.emulator(world.env)
+    return {
+        "principal": principal or None,
+        "project": None,
+        "credential": f"{source.kind} from {source.where}",
+        "impersonate": list(ask.impersonate),
+        "subject": ask.subject,
+        "scopes": list(scopes),
+        "expires_at": output.utc(token.expires_at) if token.expires_at else None,
+        "expires_in": max(0, int(token.expires_in())) if token.expires_at else None,
+        "quota_project": token.quota_project,
+        "token": answer.how,
+        "emulator": emulator.origin if emulator else None,
+    }
+
+
+def tokeninfo(token: "Token", transport: "Transport") -> dict[str, str]:
+    """What Google says about an access token, which travels in a header and never in a URL; {} where it does not say.
+
+    Follows https://developers.google.com/identity/protocols/oauth2 (tokeninfo).
+    """
+    try:
+        headers = {"Authorization": f"Bearer {token.value}"}
+        told = transport.send("POST", endpoints.TOKENINFO, body=b"", headers=headers).json()
+    except Error as error:
+        log.debug(f"tokeninfo: {error.message}")
+        return {}
+    told = told if isinstance(told, dict) else {}
+    facts = {name: value for name, value in told.items() if isinstance(value, str)}
+    if facts.get("email") and not grammar.EMAIL.fullmatch(facts["email"]):
+        del facts["email"]
+    return facts
+
+
+_LABELS = {
+    "principal": "who",
+    "project": "project",
+    "credential": "credential",
+    "impersonate": "acting as",
+    "subject": "acting for",
+    "scopes": "scopes",
+    "expires_at": "until",
+    "quota_project": "charged to",
+    "token": "token",
+    "emulator": "emulator",
+}
+_UNKNOWN = ("principal", "project", "expires_at")
+
+
+def _text(facts: dict[str, object], steps: "list[Step]") -> str:
+    lines = []
+    for name, label in _LABELS.items():
+        value = facts[name]
+        if isinstance(value, list):
+            value = (" -> " if name == "impersonate" else " ").join(value)
+        if name == "expires_at" and value:
+            value = f"{value} ({int(str(facts['expires_in'])) // 60} min left)"
+        if name == "emulator" and value:
+            value = f"{value} stands in for Google ({endpoints.EMULATOR_VARIABLE} is set)"
+        if value or name in _UNKNOWN:
+            lines.append(f"{label:<12}{value or 'unknown'}\n")
+    return "".join(lines) + "looked at\n" + _chain(steps)
+
+
+def _chain(steps: "list[Step]") -> str:
+    return "".join(f"  {'found ' if step.found else 'absent'}  {step.place}: {step.reason}\n" for step in steps)
