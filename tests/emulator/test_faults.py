@@ -213,3 +213,9 @@ def test_the_log_keeps_queries_but_no_token_in_them(em: Emulator) -> None:
     call(em, "GET", f"/tokeninfo?access_token={token}&x=1")
     assert em.log()[-1]["query"] == "access_token=REDACTED&x=1"
     assert em.log()[-1]["principal"] == ROBOT
+
+
+def test_a_fault_on_a_large_upload_is_answered_as_it_says(em: Emulator) -> None:
+    em.fault({"status": 503, "match": {"path": "/functions/f"}})
+    assert call(em, "POST", "/functions/f", body=b"x" * 5_000_000).status == 503
+    assert call(em, "POST", "/token", body=b"x" * 5_000_000).status == 413

@@ -1,5 +1,6 @@
 """Starting and stopping: the files in the directory, a second start on it, the process, the pytest plugin."""
 
+import contextlib
 import json
 import os
 import signal
@@ -8,11 +9,29 @@ import stat
 import subprocess
 import sys
 import textwrap
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlencode
 
+import jwt
 import pytest
+import urllib3
 
-from emulator.hands import CLOUD, FLAVOR, TARGET, assertion, bearer, call, good, key_file, refresh, user_file
+from emulator.hands import (
+    CLOUD,
+    FLAVOR,
+    FORM,
+    JWT_BEARER,
+    TARGET,
+    assertion,
+    bearer,
+    call,
+    good,
+    key_file,
+    refresh,
+    user_file,
+)
 from gbearer import emulator
 from gbearer.emulator import Emulator
 from gbearer.errors import BadCredentials, UsageError
@@ -131,22 +150,49 @@ def test_it_listens_on_loopback_alone(em: Emulator) -> None:
         other.bind(("127.0.0.2", port))
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_as_a_process_it_says_ready_and_ends_cleanly(tmp_path: Path, number: int) -> None:
-    command = [sys.executable, "-c", RUN, "0", str(tmp_path)]
+@contextlib.contextmanager
+def process_on(directory: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The emulator as a process of its own, and the line it printed."""
+    command = [sys.executable, "-c", RUN, "0", str(directory)]
     process = subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
-        line = process.stdout.readline()
+        yield process, process.stdout.readline()
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_as_a_process_it_says_ready_and_ends_cleanly(tmp_path: Path, number: int) -> None:
+    with process_on(tmp_path) as (process, line):
         assert line.startswith("ready http://127.0.0.1:")
         key = json.loads((tmp_path / "key.json").read_text())
         assert key["token_uri"] == f"{line.split()[1]}/token"
         process.send_signal(number)
         out, err = process.communicate(timeout=20)
-    finally:
-        process.kill()
-        process.wait()
-    assert (process.returncode, out, err) == (0, "", "")
+        assert (process.returncode, out, err) == (0, "", "")
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc, which shows a process's memory")
+def test_two_hundred_megabytes_pass_through_without_being_held(tmp_path: Path) -> None:
+    with process_on(tmp_path) as (process, line):
+        url = line.split()[1]
+        key = json.loads((tmp_path / "key.json").read_text())
+        info = {"iss": key["client_email"], "aud": f"{url}/token", "target_audience": f"{url}/functions/f"}
+        now = int(time.time())
+        signed = jwt.encode({**info, "iat": now, "exp": now + 600}, key["private_key"], "RS256")
+        form = urlencode({"grant_type": JWT_BEARER, "assertion": signed})
+        with urllib3.PoolManager(retries=False) as http:
+            answer = http.request("POST", f"{url}/token", body=form, headers={"Content-Type": FORM}).json()
+            sent = {"Authorization": f"Bearer {answer['id_token']}"}
+            block = b"x" * 1_000_000
+            echo = http.request("POST", f"{url}/functions/f", body=(block for _ in range(200)), headers=sent).json()
+            big = http.request("GET", f"{url}/functions/f?size=200000000", headers=sent, preload_content=False)
+            received = sum(len(chunk) for chunk in big.stream(1_000_000))
+        peak = next(x for x in Path(f"/proc/{process.pid}/status").read_text().splitlines() if x.startswith("VmHWM"))
+    assert (echo["body_length"], received) == (200_000_000, 200_000_000)
+    assert int(peak.split()[1]) < 120_000  # kB; the server itself takes 50 MB
 
 
 def test_importing_the_package_loads_no_server() -> None:
@@ -204,3 +250,17 @@ def test_a_stopping_emulator_does_not_wait_for_requests_that_hang(tmp_path: Path
         assert call(em, "GET", "/computeMetadata/v1/project/project-id", headers=FLAVOR).status == 200
     with hanging:
         assert hanging.recv(1) == b""
+
+
+def test_a_request_without_a_host_is_answered_but_controls_nothing(em: Emulator) -> None:
+    def ask(line: bytes) -> bytes:
+        host, port = em.host.split(":")
+        with socket.create_connection((host, int(port)), timeout=10) as connection:
+            connection.sendall(line + b" HTTP/1.0\r\nMetadata-Flavor: Google\r\n\r\n")
+            got = b""
+            while chunk := connection.recv(65536):
+                got += chunk
+        return got
+
+    assert ask(b"GET /computeMetadata/v1/project/project-id").endswith(b"emulator-project")
+    assert b" 403 " in ask(b"GET /_emulator/log").splitlines()[0]

@@ -6,14 +6,14 @@ from aiohttp import web
 
 from gbearer.emulator import faults
 from gbearer.emulator.answers import NO_STORE, json_answer
-from gbearer.emulator.state import State, is_loopback
+from gbearer.emulator.state import State, host_of, is_loopback
 
 PREFIX = "/_emulator/"
 
 
 async def control(state: State, request: web.Request) -> web.StreamResponse:
     """Answer a control request; these are not logged, and no fault hits them."""
-    own = is_loopback(request.host)
+    own = is_loopback(host_of(request))
     origin = request.headers.get("Origin")
     if not own or (origin is not None and not is_loopback(origin.partition("://")[2])):
         return _problem(403, "control requests are for this machine: the Host header must be a loopback address")

@@ -138,7 +138,7 @@ async def spoil(
                 await asyncio.wait_for(released.wait(), 0.1)
         return _cut(request, reset=False)
     if how.get("drop") or how.get("reset"):
-        await request.read()  # unread data would turn the close into a reset
+        await _discard(request)  # unread data would turn the close into a reset
         return _cut(request, reset=bool(how.get("reset")))
     response = _answer(how)
     if response is None:
@@ -147,7 +147,7 @@ async def spoil(
             return plain
         response = plain if isinstance(plain, web.Response) else answer(b"{}")
     else:
-        await request.read()
+        await _discard(request)
     if how.get("half_body"):
         return await _half(request, response, entry)
     return response
@@ -183,6 +183,11 @@ def _answer(how: Mapping[str, Any]) -> web.Response | None:
         body = {"error": {"code": status, "message": "The service is currently unavailable.", "status": "UNAVAILABLE"}}
         return answer(encode(body), status=status, headers=headers)
     return None
+
+
+async def _discard(request: web.Request) -> None:
+    async for _ in request.content.iter_any():
+        pass
 
 
 def _connected(request: web.Request) -> bool:

@@ -9,7 +9,7 @@ from gbearer.emulator import control, faults, iam, info, keys, metadata, oauth, 
 from gbearer.emulator.answers import Refusal, html_refusal, refused
 from gbearer.emulator.issued import Issued
 from gbearer.emulator.log import Log
-from gbearer.emulator.state import Call, Handler, State
+from gbearer.emulator.state import Call, Handler, State, host_of
 from gbearer.emulator.world import Clock, Secrets, World
 
 _MAX_BODY = 1024 * 1024  # of what is read as a whole; targets stream
@@ -71,7 +71,7 @@ def application(state: State) -> web.Application:
 async def _serve(state: State, request: web.Request) -> web.StreamResponse:
     """Log the request, then answer it: by the fault that is due, or properly."""
     path, _, query = request.raw_path.partition("?")
-    entry = state.log.start(request.method, request.host.lower(), path, query, state.world.clock.now())
+    entry = state.log.start(request.method, host_of(request), path, query, state.world.clock.now())
     call = Call(request, entry)
 
     async def proper() -> web.StreamResponse:

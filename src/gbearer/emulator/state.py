@@ -48,8 +48,8 @@ class Call:
 
     @property
     def host(self) -> str:
-        """The Host header, in lower case, with its port."""
-        return self.request.host.lower()
+        """The Host header, in lower case, with its port unless that is https's own."""
+        return host_of(self.request)
 
     @property
     def local(self) -> bool:
@@ -78,6 +78,11 @@ class Call:
 
 
 Handler = Callable[[State, Call], Awaitable[web.StreamResponse]]
+
+
+def host_of(request: web.Request) -> str:
+    """The Host header in lower case; empty without one, where aiohttp would ask the resolver for a name."""
+    return request.headers.get("Host", "").lower().removesuffix(":443")
 
 
 def is_loopback(host: str) -> bool:
