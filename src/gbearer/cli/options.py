@@ -175,7 +175,6 @@ def _from_stdin(world: "World") -> str:
 def start(args: argparse.Namespace, world: "World") -> None:
     """Set how much is said, and say at once when an emulator stands in for Google."""
     log.level = args.verbose
-    if world.env.get(endpoints.EMULATOR_VARIABLE):
-        log.debug(
-            f"{endpoints.EMULATOR_VARIABLE} is set: every request for Google goes to {endpoints.emulator(world.env)}"
-        )
+    here = endpoints.emulator(world.env)
+    if here is not None:
+        log.debug(f"{endpoints.EMULATOR_VARIABLE} is set: every request for Google goes to {here.origin}")
