@@ -2,6 +2,7 @@
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from gbearer import aio
     from gbearer.client import Client, header, id_token, project, request, reset, token
     from gbearer.errors import (
         BadCredentials,
