@@ -65,6 +65,22 @@ def test_the_user_may_act_as_the_target_too_and_a_unique_id_names_it(em: Emulato
     assert em.log()[-1]["principal"] == ADA
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        "iamcredentials.mtls.googleapis.com",
+        "us-east1-iamcredentials.googleapis.com",
+        "us-east1.iamcredentials.googleapis.com",
+        "iamcredentials.us-east1.rep.googleapis.com",
+        "iamcredentials-mine.p.googleapis.com",
+        "iamcredentials.googleapis.com:443",
+    ],
+)
+def test_every_form_of_the_hosts_name_is_the_same_service(em: Emulator, host: str) -> None:
+    path = f"/v1/projects/-/serviceAccounts/{TARGET}:generateAccessToken"
+    assert good(call(em, "POST", path, token=access_token(em), body=ACCESS, host=host))["accessToken"]
+
+
 def test_an_escaped_address_is_the_same_address(em: Emulator) -> None:
     assert good(ask(em, quote(TARGET, safe=""), "generateAccessToken", ACCESS))
 

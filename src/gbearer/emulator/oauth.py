@@ -45,7 +45,7 @@ async def read_form(call: Call) -> Form:
 def _jwt_bearer(state: State, call: Call, form: Form) -> dict[str, Any]:
     if not form.get("assertion"):
         raise oauth_refusal("invalid_request", "Missing required parameter: assertion")
-    audiences = {f"{call.origin}{path}" for path in PATHS} | {f"{call.origin}"}
+    audiences = {f"{origin}{path}" for origin in (call.origin, call.dialled) for path in PATHS}
     return assertion.exchange(state, call.entry, form["assertion"], audiences)
 
 

@@ -122,6 +122,7 @@ def route(call: Call) -> tuple[Handler, tuple[str, ...]]:
 
 
 def _is_known_api(host: str) -> bool:
-    """Whether a `*.googleapis.com` host is one whose service is emulated; regional and mtls forms too."""
-    label = host.partition(".")[0]
-    return label in _KNOWN_APIS or label.partition("-")[0] in _KNOWN_APIS or label.rpartition("-")[2] in _KNOWN_APIS
+    """Whether a `*.googleapis.com` host is one whose service is emulated; mtls, regional and private forms too."""
+    labels = host.removesuffix(".googleapis.com").split(".")
+    parts = {part for label in labels for part in (label, label.partition("-")[0], label.rpartition("-")[2])}
+    return not parts.isdisjoint(_KNOWN_APIS)

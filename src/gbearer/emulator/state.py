@@ -67,6 +67,12 @@ class Call:
         return f"{'http' if self.local else 'https'}://{self.host}"
 
     @property
+    def dialled(self) -> str:
+        """Scheme, address and port that the connection really came to, whatever the Host header says."""
+        name = self.request.transport.get_extra_info("sockname") if self.request.transport else None
+        return f"http://{name[0]}:{name[1]}" if name else ""
+
+    @property
     def raw_path(self) -> str:
         """The path as it was sent, undecoded, without the query."""
         return self.request.raw_path.partition("?")[0]
