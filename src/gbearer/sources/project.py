@@ -1,6 +1,7 @@
 """Which project is meant: google-auth's order, with gcloud's configuration read from its files and no program run."""
 
 import os
+import re
 
 from gbearer import endpoints, grammar, log
 from gbearer.errors import Error
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from gbearer.sources.look import Look
     from gbearer.sources.source import Source
     from gbearer.transport import Transport
+
+_CONFIGURATION = re.compile(r"[a-z][a-z0-9-]*")
 
 
 def project(look: "Look", source: "Source | None", transport: "Transport") -> str | None:
@@ -40,8 +43,10 @@ def _configured(look: "Look") -> str | None:
     if look.env.get("CLOUDSDK_CORE_PROJECT"):
         return look.env["CLOUDSDK_CORE_PROJECT"]
     folder = wellknown.folder(look)
-    name = look.env.get("CLOUDSDK_ACTIVE_CONFIG_NAME") or _text(look, os.path.join(folder, "active_config")).strip()
-    path = os.path.join(folder, "configurations", f"config_{name or 'default'}")
+    name = look.env.get("CLOUDSDK_ACTIVE_CONFIG_NAME") or _text(look, os.path.join(folder, "active_config"))
+    if not _CONFIGURATION.fullmatch(name):  # no active configuration: gcloud then takes an empty one
+        return None
+    path = os.path.join(folder, "configurations", f"config_{name}")
     return _property(_text(look, path), "core", "project")
 
 
