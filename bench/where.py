@@ -1,17 +1,27 @@
 """Says where a cold `gbearer token` spends its time: imports by package, and what is left for the work itself."""
 
 import re
+import statistics
 import subprocess
 from collections import defaultdict
+from typing import NamedTuple
 
-from measure import PYTHON
+from measure import GBEARER, PYTHON, process
 
-LINE = re.compile(r"import time:\s+(\d+) \|\s+(\d+) \| ( *)(\S+)")
-OURS = ("gbearer", "google", "cryptography", "urllib3", "requests", "pyasn1", "pyasn1_modules", "certifi", "idna")
+LINE = re.compile(r"import time:\s+(\d+) \|\s+(\d+) \| +(\S+)")
+APART = ("gbearer", "google", "cryptography", "urllib3", "requests", "pyasn1", "pyasn1_modules", "certifi", "idna")
 
 
-def imports(command: list[str], env: dict[str, str]) -> dict[str, tuple[int, float]]:
-    """Run a module under -X importtime; give for each package its modules and the seconds spent in them alone."""
+class Import(NamedTuple):
+    """One module as -X importtime reports it, in seconds: alone, and with what it imported first."""
+
+    module: str
+    own: float
+    whole: float
+
+
+def imports(command: list[str], env: dict[str, str]) -> list[Import]:
+    """Run a module or a command under -X importtime; list what was imported."""
     done = subprocess.run(
         [PYTHON, "-X", "importtime", *command],
         env=env,
@@ -22,23 +32,36 @@ def imports(command: list[str], env: dict[str, str]) -> dict[str, tuple[int, flo
     )
     if done.returncode:
         raise SystemExit(f"error: {' '.join(command)}: {done.stderr[-500:]}")
+    return [Import(name, int(own) / 1e6, int(whole) / 1e6) for own, whole, name in LINE.findall(done.stderr)]
+
+
+def by_package(found: list[Import]) -> dict[str, tuple[int, float]]:
+    """Sum up for each package its modules and the seconds spent in them alone."""
     spent: dict[str, tuple[int, float]] = defaultdict(lambda: (0, 0.0))
-    for own, _, _, module in LINE.findall(done.stderr):
-        top = module.split(".")[0]
-        package = top if top in OURS else "standard library"
+    for each in found:
+        top = each.module.split(".")[0]
+        package = top if top in APART else "standard library"
         modules, total = spent[package]
-        spent[package] = (modules + 1, total + int(own) / 1e6)
+        spent[package] = (modules + 1, total + each.own)
     return dict(spent)
 
 
 def report(env: dict[str, str]) -> list[str]:
-    """Compare the imports of a cold run with those of a bare start, package by package."""
-    cold = imports(["-m", "gbearer", "token"], env)
-    bare = imports(["-c", "pass"], env)
-    lines = ["where a cold `gbearer token` spends its imports (-X importtime, own time, one run):"]
-    for package, (modules, total) in sorted(cold.items(), key=lambda item: -item[1][1]):
-        base = bare.get(package, (0, 0.0))
-        extra = f", of which a bare start {base[1] * 1e3:.0f} ms ({base[0]})" if base[0] else ""
+    """Compare the imports of a cold run with those of a bare start, package by package, and name the dearest."""
+    process([GBEARER, "token"], env)()
+    wall = statistics.median(process([GBEARER, "token"], env)() for _ in range(5))
+    cold, bare = imports(["-m", "gbearer", "token"], env), imports(["-c", "pass"], env)
+    packages, base = by_package(cold), by_package(bare)
+    lines = ["where a cold `gbearer token` goes (-X importtime of one run, each module's own time):"]
+    for package, (modules, total) in sorted(packages.items(), key=lambda item: -item[1][1]):
+        already = base.get(package)
+        extra = f", of which a bare start {already[1] * 1e3:.0f} ms ({already[0]})" if already else ""
         lines.append(f"  {package:18}{total * 1e3:7.1f} ms  {modules:4d} modules{extra}")
-    lines.append(f"  {'all':18}{sum(total for _, total in cold.values()) * 1e3:7.1f} ms")
+    imported = sum(each.own for each in cold)
+    lines.append(f"  {'imports':18}{imported * 1e3:7.1f} ms, of {wall * 1e3:.0f} ms from start to end untraced")
+    lines.append("  the rest: starting Python, reading the key, signing, one round trip on loopback")
+    dearest = sorted(cold, key=lambda each: -each.whole)
+    outside = [each for each in dearest if each.module.split(".")[0] not in ("gbearer", "runpy", "site")]
+    lines.append("  dearest, with what each brought in first:")
+    lines += [f"    {each.whole * 1e3:6.1f} ms  {each.module}" for each in outside[:10]]
     return lines
