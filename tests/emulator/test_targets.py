@@ -42,6 +42,7 @@ def test_a_function_refuses_a_wrong_audience_an_access_token_and_a_tampered_one(
     head, body, signature = right.split(".")
     tampered = f"{head}.{body}.{'A' if signature[0] != 'A' else 'B'}{signature[1:]}"
     wrong = (
+        id_token(em, f"{em.url}/functions/f/more"),
         id_token(em, f"{em.url}/functions/g"),
         id_token(em, em.url),
         access_token(em),
@@ -93,6 +94,7 @@ def test_the_serverless_header_is_the_one_that_counts(em: Emulator) -> None:
         (FUNCTIONS, "/get_range/more", f"https://{FUNCTIONS}/get_range", 200),
         (FUNCTIONS, "/get_range", f"https://{FUNCTIONS}/other", 401),
         (FUNCTIONS, "/get_range", f"https://{FUNCTIONS}", 401),
+        (FUNCTIONS, "/get_range/more", f"https://{FUNCTIONS}/get_range/more", 401),
     ],
 )
 def test_googles_own_hosts_want_their_own_audience(

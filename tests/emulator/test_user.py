@@ -60,6 +60,10 @@ def test_client_authentication_by_basic_works_percent_encoded(em: Emulator) -> N
     ("changes", "refusal"),
     [
         ({"client_id": "emulator-other"}, (401, "invalid_client", "The OAuth client was not found.")),
+        (
+            {"client_id": "emulator-other.apps.googleusercontent.com", "client_secret": "emulator-secret-other"},
+            (401, "unauthorized_client", "Unauthorized"),
+        ),
         ({"client_secret": "x"}, (401, "invalid_client", "The provided client secret is invalid.")),
         ({"client_secret": None}, (400, "invalid_request", "client_secret is missing.")),
         ({"client_id": None}, (400, "invalid_request", "Could not determine client ID from request.")),

@@ -13,6 +13,8 @@ PROJECT_NUMBER = 123456789012
 ORGANIZATION_NUMBER = 987654321098
 DENIED_QUOTA_PROJECT = "emulator-denied"
 """The one project that nobody here may bill: it shows what USER_PROJECT_DENIED looks like."""
+OTHER_CLIENT = ("emulator-other.apps.googleusercontent.com", "emulator-secret-other")
+"""A second OAuth client, id and secret, to which no refresh token belongs."""
 DOMAIN = f"{PROJECT_ID}.iam.gserviceaccount.com"
 ROBOT = f"robot@{DOMAIN}"
 TARGET = f"target@{DOMAIN}"
@@ -164,7 +166,7 @@ class World:
         kept.client_id = kept.client_id or f"{jose.KEY_MARK}{secrets.token_hex(8)}.apps.googleusercontent.com"
         kept.client_secret = kept.client_secret or "emulator-secret-" + secrets.token_urlsafe(18)
         kept.refresh_token = kept.refresh_token or f"{jose.KEY_MARK}1//0{secrets.token_urlsafe(48)}"
-        self.clients = {kept.client_id: kept.client_secret}
+        self.clients = dict([(kept.client_id, kept.client_secret), OTHER_CLIENT])
         self.grants: dict[str, Grant] = {}
         self.bindings = {
             (ROBOT, ROBOT),
