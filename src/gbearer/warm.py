@@ -24,6 +24,9 @@ FUTURE = 5.0
 YOUNG = 2.0
 """Seconds that a file has to be left alone before its times are believed (coarse clocks of file systems)."""
 
+BEGAN = time.time()
+"""When this process began, near enough (Unix time)."""
+
 _PREFIXES = ("GBEARER_", "GOOGLE_", "GCE_", "GAE_", "CLOUDSDK_", "AWS_", "XDG_C", "SSL_CERT_", "CLOUD_RUN_", "K_")
 _NAMES = (
     "HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "SYSTEMDRIVE", "GCLOUD_PROJECT", "NO_GCE_CHECK",
@@ -63,8 +66,11 @@ def answer(argv: "list[str]", version: str) -> bool:
         sent = os.write(1, text)
     except (OSError, ValueError, Unsafe):
         return False
-    while sent < len(text):
-        sent += os.write(1, text[sent:])
+    try:
+        while sent < len(text):
+            sent += os.write(1, text[sent:])
+    except OSError:
+        raise SystemExit(1) from None  # half of it is out: nothing can follow
     return True
 
 

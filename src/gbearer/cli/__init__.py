@@ -33,9 +33,13 @@ def main(
     stdout: "TextIO | None" = None,
     stderr: "TextIO | None" = None,
     env: "Mapping[str, str] | None" = None,
+    began: float | None = None,
 ) -> int:
-    """Run one command line (without the program's name) and return its exit code; no exception comes out."""
-    world = World(argv, stdin=stdin, stdout=stdout, stderr=stderr, env=env)
+    """Run one command line (without the program's name) and return its exit code; no exception comes out.
+
+    `began` is when the process did (Unix time): what other processes failed at since then, it need not try again.
+    """
+    world = World(argv, stdin=stdin, stdout=stdout, stderr=stderr, env=env, began=began)
     log.level = 0
     try:
         return _run(world)

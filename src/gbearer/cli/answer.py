@@ -23,7 +23,7 @@ def give(args: "argparse.Namespace", world: "World", kind: str, audience: str | 
 
     from gbearer.broker import Broker
 
-    broker = Broker(world.env)
+    broker = Broker(world.env, began=world.began)
     answer = asked(broker, ask)
     text = output.render(answer.token, args.format, now=time.time())
     world.write(text)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class World:
     """Arguments, environment and streams of one run; those of the process where none are given."""
 
-    __slots__ = ("argv", "env", "stderr", "stdin", "stdout")
+    __slots__ = ("argv", "began", "env", "stderr", "stdin", "stdout")
 
     def __init__(
         self,
@@ -24,8 +24,10 @@ class World:
         stdout: "TextIO | None" = None,
         stderr: "TextIO | None" = None,
         env: "Mapping[str, str] | None" = None,
+        began: float | None = None,
     ) -> None:
         self.argv = argv
+        self.began = began
         self.env = os.environ if env is None else env
         self.stdin = sys.stdin if stdin is None else stdin
         self.stdout = sys.stdout if stdout is None else stdout
