@@ -29,11 +29,11 @@ _URL = re.compile(
     r"(?P<target>(?:/[!-\"$-\[\]-~]*)?(?:\?[!-\"$-\[\]-~]*)?)(?:\#[!-\[\]-~]*)?",
     re.ASCII | re.IGNORECASE,
 )
-_LOOPBACK_IP = r"127(?:\.(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])){3}|\[::1\]"
+_LOOPBACK_IP = r"127(?:\.(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])){3}|\[::1\]"
 _LOOPBACK = re.compile(rf"{_LOOPBACK_IP}|localhost")
 _LOOPBACK_WITH_PORT = re.compile(rf"(?P<host>{_LOOPBACK_IP}):(?P<port>[0-9]{{1,5}})")
 _GOOGLE = re.compile(
-    r"(?:[a-z0-9-]+\.)*(?:googleapis\.com|google\.com|googleusercontent\.com|gstatic\.com|run\.app|"
+    r"(?:[a-z0-9_-]+\.)*(?:googleapis\.com|google\.com|googleusercontent\.com|gstatic\.com|run\.app|"
     r"cloudfunctions\.net|pkg\.dev|gcr\.io|google\.internal|appspot\.com)|metadata|169\.254\.169\.254|\[fd20:ce::254\]"
 )
 
@@ -80,7 +80,7 @@ def parse(text: str, what: str = "the URL") -> URL:
     if not found or port > 65535 or (found["port"] and not port):
         raise UsageError(
             f"{what} {text[:200]!r} is not a URL that can be sent a token",
-            why="only http:// or https:// with a plain host name, without user, backslash, spaces or control characters",
+            why="only http:// and https:// with a plain host name: no user, backslash, space or control character",
             fix="write it as https://HOST/PATH, with other characters percent-encoded",
         )
     scheme = found["scheme"].lower()
@@ -127,16 +127,26 @@ def metadata(env: "Mapping[str, str]") -> URL:
     return here or URL("http", METADATA_HOST, 80, "/")
 
 
+def is_metadata(url: URL, env: "Mapping[str, str]") -> bool:
+    """Whether `url` is at the metadata server: one of its own addresses, or the one that `env` names."""
+    if url.host in METADATA_HOSTS:
+        return True
+    try:
+        return url.origin == metadata(env).origin
+    except UsageError:  # told where it is needed
+        return False
+
+
 def route(url: URL, env: "Mapping[str, str]") -> URL:
     """Where a request for `url` is really sent: metadata to its server, Google to the emulator while one is set."""
-    if url.host in METADATA_HOSTS or url.target.startswith("/computeMetadata/v1/"):
+    if url.host in METADATA_HOSTS or (url.scheme == "http" and url.target.startswith("/computeMetadata/v1/")):
         return url.to(metadata(env))
     here = emulator(env)
     return url.to(here) if here is not None and is_google(url.host) else url
 
 
 def service_host(host: str, service: str, universe: str = UNIVERSE) -> bool:
-    """Whether `host` is a service's named host: plain, mtls, regional, or private (`SERVICE-X.p.`, `SERVICE.R.rep.`)."""
+    """Whether `host` is a service's named host: plain, mtls, regional (`.R.rep.`) or private (`SERVICE-X.p.`)."""
     name, label, tail = re.escape(service), "[a-z0-9-]+", re.escape(universe)
     forms = (
         rf"{name}(\.mtls)?\.{tail}",

@@ -115,13 +115,13 @@ class Transport:
                     raise _redirected(asked, answer)
                 failure = Refused(str(asked), answer.status, answer.headers, answer.data)
                 again = _retryable(answer)
-                pause = _retry_after(answer)
+                asked_for = _retry_after(answer)
             except _Failed as failed:
-                failure, again, pause = failed.error, failed.again, 0.0
+                failure, again, asked_for = failed.error, failed.again, 0.0
             left = self._deadline - time.monotonic()
-            pause = max(pause, _backoff(attempt))
+            pause = max(asked_for, _backoff(attempt))
             if not again or attempt == self.tries or pause >= left:
-                _add_history(failure, attempt, self.total - left, pause if again and pause >= left else 0.0)
+                _add_history(failure, attempt, self.total - left, asked_for if again and asked_for >= left else 0.0)
                 raise failure
             log.debug(f"{failure.message}; again in {pause:.1f} s", at=1)
             time.sleep(pause)
@@ -141,12 +141,15 @@ class Transport:
         from urllib3.exceptions import HTTPError
 
         from gbearer.transport import failure
+        from gbearer.transport.limit import Late, within
 
         left = max(0.05, self._deadline - time.monotonic())
         limit = min(left, timeout or _READ)
+        whole = min(left, limit + _CONNECT)
         self.requests += 1
         begun = time.monotonic()
-        try:
+
+        def exchange() -> tuple[int, "Mapping[str, str]", bytes]:
             pool = self._pools.get(target.origin)
             if pool is None:
                 pool = self._pools[target.origin] = open_connection_pool(target, self.env)
@@ -160,15 +163,18 @@ class Transport:
                 preload_content=False,
                 timeout=Timeout(connect=min(limit, _CONNECT), read=limit),
             )
-            data = _read(response, begun + left, limit)
-        except (HTTPError, OSError) as error:
+            return response.status, response.headers, _read(response, begun + whole)
+
+        try:
+            status, said, data = within(whole, exchange)
+        except (HTTPError, OSError, Late) as error:
             log.debug(f"{method} {asked.origin}{asked.path}: {type(error).__name__}", at=2)
             told, again = failure.explain(error, asked, target, self.env)
             raise _Failed(told, again) from error
         took = (time.monotonic() - begun) * 1000
         where = "" if target.origin == asked.origin else f" (sent to {target.origin})"
-        log.debug(f"{method} {asked.origin}{asked.path}{where}: {response.status} in {took:.0f} ms", at=2)
-        return Answer(str(asked), response.status, response.headers, data)
+        log.debug(f"{method} {asked.origin}{asked.path}{where}: {status} in {took:.0f} ms", at=2)
+        return Answer(str(asked), status, said, data)
 
 
 class _Failed(Exception):
@@ -180,17 +186,16 @@ class _Failed(Exception):
         self.again = again
 
 
-def _read(response: "urllib3.BaseHTTPResponse", deadline: float, limit: float) -> bytes:
-    """The whole body: not more than a mebibyte, not longer than the deadline, however slowly it drips."""
-    from urllib3.exceptions import ProtocolError, ReadTimeoutError
+def _read(response: "urllib3.BaseHTTPResponse", deadline: float) -> bytes:
+    """The whole body, if it is not more than a mebibyte; nobody waits for it after the deadline."""
+    from gbearer.transport.failure import TooLarge
 
     data = b""
     while chunk := response.read1(1 << 16):
         data += chunk
-        if len(data) > _LARGEST:
-            raise ProtocolError("the answer is larger than 1 MiB")
-        if time.monotonic() > deadline:
-            raise ReadTimeoutError(None, "", f"no whole answer within {limit:.0f} s")  # type: ignore[arg-type]
+        if len(data) > _LARGEST or time.monotonic() > deadline:
+            response.close()
+            raise TooLarge
     response.release_conn()
     return data
 
@@ -242,7 +247,7 @@ def _add_history(error: Unreachable, attempts: int, took: float, wait: float) ->
     notes = []
     if attempts > 1:
         notes.append(f"{attempts} tries in {took:.1f} s")
-    if wait > TOTAL:
+    if wait:
         notes.append(f"the server asks to wait {wait:.0f} s")
     if notes:
         error.why = f"{error.why}; {', '.join(notes)}" if error.why else ", ".join(notes)

@@ -5,8 +5,9 @@ import ssl
 
 from urllib3 import exceptions as lib
 
-from gbearer import endpoints
+from gbearer import endpoints, log
 from gbearer.errors import Unreachable
+from gbearer.transport.limit import Late
 from gbearer.transport.pool import proxy_for
 
 TYPE_CHECKING = False
@@ -14,10 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+class TooLarge(lib.HTTPError):
+    """An answer that no token endpoint gives."""
+
+
 def explain(
     error: Exception, asked: endpoints.URL, target: endpoints.URL, env: "Mapping[str, str]"
 ) -> tuple[Unreachable, bool]:
-    """(our error, whether to try again) for what urllib3 or the socket raised."""
+    """(our error, whether to try again) for what urllib3, the socket or our own limits raised."""
     via = proxy_for(target, env)
     host = asked.netloc
     at = "" if target.origin == asked.origin else f" at {target.netloc}"
@@ -33,7 +38,7 @@ def explain(
         return _told(f"{host} cannot be reached{at}", _reason(error), fix), True
     if isinstance(error, lib.ConnectTimeoutError):
         return _told(f"{host} cannot be reached{at}", "no connection within the time limit", fix), True
-    if isinstance(error, lib.ReadTimeoutError):
+    if isinstance(error, (lib.ReadTimeoutError, Late)):
         return _told(f"{host} did not answer in time{at}", "the connection stood, and no whole answer came", fix), True
     if isinstance(error, lib.SSLError):
         return _told(f"TLS with {host} failed", _reason(error), fix), True
@@ -46,6 +51,8 @@ _WORDS: tuple[tuple[type[Exception], str], ...] = (
     (http.client.RemoteDisconnected, "the connection closed without an answer"),
     (http.client.BadStatusLine, "the answer is no HTTP"),
     (http.client.LineTooLong, "the answer is no HTTP"),
+    (TooLarge, "the answer is larger than 1 MiB"),
+    (lib.DecodeError, "the body cannot be unpacked"),
 )
 
 
@@ -81,6 +88,8 @@ def _reason(error: BaseException) -> str:
     system = _cause(error, OSError)
     if isinstance(system, OSError) and system.strerror:
         return system.strerror.lower()
+    if isinstance(system, OSError) and system.args:  # a proxy that refused the tunnel
+        return log.redact(" ".join(str(system.args[0]).split()))[:100]
     return "the connection closed without an answer"
 
 

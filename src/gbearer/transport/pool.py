@@ -21,7 +21,13 @@ def open_connection_pool(url: endpoints.URL, env: "Mapping[str, str]") -> "urlli
     proxy = proxy_for(url, env)
     if proxy is None:
         return urllib3.PoolManager(ssl_context=context, maxsize=4)
-    parts = urllib3.util.parse_url(proxy)
+    try:
+        parts = urllib3.util.parse_url(proxy)
+    except urllib3.exceptions.LocationParseError:
+        raise UsageError(
+            f"the proxy for {url.netloc} is named by something that is no URL",
+            fix="set HTTPS_PROXY to http://HOST:PORT, or unset it",
+        ) from None
     if parts.scheme not in ("http", "https"):
         raise UsageError(
             f"the proxy for {url.netloc} is of the kind {parts.scheme}://",
@@ -34,7 +40,7 @@ def open_connection_pool(url: endpoints.URL, env: "Mapping[str, str]") -> "urlli
 
 def proxy_for(url: endpoints.URL, env: "Mapping[str, str]") -> str | None:
     """The proxy's URL, or None: loopback and metadata addresses never go through one."""
-    if endpoints.is_loopback(url.host) or url.host in endpoints.METADATA_HOSTS:
+    if endpoints.is_loopback(url.host) or endpoints.is_metadata(url, env):
         return None
     names = (f"{url.scheme}_proxy", f"{url.scheme}_proxy".upper(), "all_proxy", "ALL_PROXY")
     proxy = next((env[name] for name in names if env.get(name)), None)
