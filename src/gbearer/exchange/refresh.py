@@ -56,10 +56,14 @@ def identity(
     text = checked(value, watch)
     told = claims.claims(text)
     ends = claims.expiry(text)
-    if ends is None or told.get("aud") != ask.audience:
+    if ends is None:
+        from gbearer.exchange import explain
+
+        raise explain.nonsense(watch, "what it gave is no ID token with an end")
+    if told.get("aud") != ask.audience:
         raise Unreachable(
-            "the server gave a token that is not the ID token asked for",
-            why=f"its audience is {str(told.get('aud'))[:100]!r}, not {ask.audience!r}" if told else "it is no JWT",
+            "the server gave an ID token for another audience",
+            why=f"its audience is {str(told.get('aud'))[:100]!r}, not {ask.audience!r}; it was not used",
             fix="check what stands between you and Google, and try again",
         )
     whose = claims.principal(told.get("email")) or principal
