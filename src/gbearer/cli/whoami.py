@@ -59,7 +59,7 @@ def _facts(answer: "Answer", world: "World", transport: "Transport") -> dict[str
     principal, scopes = token.principal, token.scopes
     if not (principal and scopes):
         told = tokeninfo(token, transport)
-        principal = principal or told.get("email", "") or told.get("sub", "") or told.get("azp", "")
+        principal = principal or told.get("email", "") or told.get("sub", "")
         scopes = scopes or tuple(told.get("scope", "").split())
     emulator = endpoints.emulator(world.env)
     return {
