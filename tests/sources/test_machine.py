@@ -143,10 +143,11 @@ def test_a_no_is_remembered_for_ten_minutes_and_this_boot_alone(tmp_path: Path) 
     assert len(net.pings) == 2
 
 
-def test_a_yes_is_not_remembered_and_nothing_is_without_a_boot_id(tmp_path: Path) -> None:
+def test_a_yes_is_not_remembered_nor_a_no_without_a_boot_id_or_in_a_pod(tmp_path: Path) -> None:
     notes = Notes()
     look_for({}, Net(GOOGLE), notes, root=root(tmp_path / "a"))
     look_for({}, Net(), notes, root=root(tmp_path / "b", boot=""))
+    look_for({"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, Net(), notes, root=root(tmp_path / "c"))  # not ready yet, perhaps
     assert notes.kept == {}
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gbearer.errors import BadCredentials, CredentialsNotFound, UsageError
+from gbearer.errors import BadCredentials, CredentialsNotFound, Error, UsageError
 from gbearer.sources import Look
 from sources.hands import IMPERSONATED, KEY, TARGET, USER, find, refusal, write
 
@@ -152,6 +152,38 @@ def test_the_tilde_is_the_home_folder_for_our_own_option_only(tmp_path: Path) ->
     env = {"HOME": str(tmp_path)}
     assert find(env, credentials="~/key.json")[0].principal == KEY["client_email"]
     refusal(CredentialsNotFound, {**env, "GOOGLE_APPLICATION_CREDENTIALS": "~/key.json"})
+
+
+def test_a_path_that_happens_to_be_base64_is_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "e2e/fixtures/somekey", KEY)
+    monkeypatch.chdir(tmp_path)
+    assert find({}, credentials="e2e/fixtures/somekey")[0].principal == KEY["client_email"]
+
+
+def test_a_secret_in_place_of_a_path_is_not_shown() -> None:
+    packed = base64.b64encode(json.dumps(KEY).encode()).decode()
+    for text in (packed[:-8], packed.replace("e", "!", 3)):
+        with pytest.raises(Error) as caught:
+            find({}, credentials=text)
+        assert packed[60:90] not in str(caught.value)
+
+
+def test_another_users_home_is_passed_over_and_a_file_that_is_named_there_is_not(tmp_path: Path) -> None:
+    path = write(tmp_path / "h" / GCLOUD, USER)
+    env = {"HOME": str(tmp_path / "h"), "NO_GCE_CHECK": "", "METADATA_SERVER_DETECTION": "assume-present"}
+    (tmp_path / "h").chmod(0)
+    was = os.geteuid()
+    try:
+        if was == 0:
+            os.seteuid(65534)  # root may look everywhere
+        source, look = find(env)
+        text = refusal(BadCredentials, env, credentials=path)
+    finally:
+        os.seteuid(was)
+        (tmp_path / "h").chmod(0o700)
+    assert source.kind == "metadata"
+    assert look.steps[-2].reason == "its folder may not be looked into"
+    assert "permission denied" in text
 
 
 def test_json_in_googles_variable_is_told_apart_from_a_path() -> None:

@@ -83,9 +83,9 @@ def _gcloud(ask: "Ask", look: Look, _: "Transport", __: "Notes | None") -> Sourc
     """Application default credentials, where gcloud keeps them."""
     path = wellknown.adc(look)
     place = f"gcloud's file {path}"
-    data = look.read(path)
+    data = look.read(path, named=False)
     if data is None:
-        look.absent(place, "no such file")
+        look.absent(place, "no such file" if look.remember else "its folder may not be looked into")
         return None
     source = file.load(data, path, ask, look)
     source.name = "adc"

@@ -73,7 +73,7 @@ def boot(look: "Look") -> str:
 
 
 def _ping(look: "Look", transport: "Transport", notes: "Notes | None") -> tuple[bool, str]:
-    here = boot(look)
+    here, env = boot(look), look.env
     if notes is not None and here and notes.read(NOTE) == here:
         return False, "no metadata server answered a few minutes ago"
     try:
@@ -87,6 +87,6 @@ def _ping(look: "Look", transport: "Transport", notes: "Notes | None") -> tuple[
     except Error as error:
         log.debug(f"ping: {error.message}", at=2)
         reason = f"no metadata server answers at {endpoints.METADATA_IP}"
-    if notes is not None and here:
+    if notes is not None and here and not env.get("KUBERNETES_SERVICE_HOST"):  # a young pod has to wait for its own
         notes.write(NOTE, here, REMEMBERED)
     return False, reason

@@ -69,12 +69,17 @@ class Look:
         """Note that `place` holds the credential that won."""
         self.steps.append(Step(place, True, what))
 
-    def read(self, path: str) -> bytes | None:
+    def read(self, path: str, *, named: bool = True) -> bytes | None:
         """The bytes of the file at `path`, None where there is none; BadCredentials when it is there and unusable.
 
         What was read and the identity that is noted belong together: a file that changes meanwhile is read again.
+        A path that nobody `named` is absent as well when its folder may not be looked into: a service may well run
+        with another user's HOME.
         """
         known, data = None, b""
+        if not named and _hidden(path):
+            self.remember = False
+            return None
         for _ in range(_TRIES):
             opened = self._once(path)
             if opened is None:
@@ -99,7 +104,7 @@ class Look:
                 return None
             raise _unopened(path, error) from None
         except ValueError:
-            raise _broken(repr(path), "is no path", "a path has no NUL character") from None
+            raise _broken(repr(path)[:60], "is no path", "a path has no NUL character") from None
         try:
             about = os.fstat(file)
             _check(path, about)
@@ -139,6 +144,16 @@ def _absolute(path: str) -> str:
         return os.path.join(os.getcwd(), path)
     except OSError:  # the current folder is gone, and with it everything relative
         return path
+
+
+def _hidden(path: str) -> bool:
+    try:
+        os.stat(path)
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        pass
+    return False
 
 
 def _check(path: str, about: os.stat_result) -> None:
