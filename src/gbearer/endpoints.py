@@ -146,8 +146,11 @@ def route(url: URL, env: "Mapping[str, str]") -> URL:
 
 
 def service_host(host: str, service: str, universe: str = UNIVERSE) -> bool:
-    """Whether `host` is a service's named host: plain, mtls, regional (`.R.rep.`) or private (`SERVICE-X.p.`)."""
-    name, label, tail = re.escape(service), "[a-z0-9-]+", re.escape(universe)
+    """Whether `host` is a service's named host: plain, mtls, regional (`.R.rep.`) or private (`SERVICE-X.p.`).
+
+    SERVICE.storage. has the form of a regional host and is none: anybody may have a bucket of that name.
+    """
+    name, label, tail = re.escape(service), "(?![a-z0-9-]*storage)[a-z0-9-]+", re.escape(universe)
     forms = (
         rf"{name}(\.mtls)?\.{tail}",
         rf"{label}\.{name}(\.mtls)?\.{tail}",
@@ -158,11 +161,14 @@ def service_host(host: str, service: str, universe: str = UNIVERSE) -> bool:
     return any(re.fullmatch(form, host) for form in forms)
 
 
+# For each field: the services whose hosts will do, and hosts that will do for these paths only:
+# www.googleapis.com also serves uploads to anybody's bucket.
+_OLD = r"www\.googleapis\.com/oauth2/v[0-9]/[a-z]+|accounts\.google\.com/o/oauth2/(v[0-9]/)?[a-z]+"
 _MAY = {
-    "token_uri": (("oauth2",), ("www.googleapis.com", "accounts.google.com")),
-    "service_account_impersonation_url": (("iamcredentials",), ()),
-    "revoke_url": (("oauth2", "sts"), ("accounts.google.com",)),
-    "token_info_url": (("oauth2", "sts"), ("www.googleapis.com",)),
+    "token_uri": (("oauth2",), _OLD),
+    "service_account_impersonation_url": (("iamcredentials",), ""),
+    "revoke_url": (("oauth2", "sts"), _OLD),
+    "token_info_url": (("oauth2", "sts"), _OLD),
 }
 
 
@@ -173,11 +179,11 @@ def check_field(field: str, value: str, where: str, env: "Mapping[str, str]", *,
         url = parse(value, f"{field} in {where}")
     except UsageError as error:
         raise BadCredentials(error.message, why=error.why, fix=f"restore {field} as Google wrote it") from None
-    services, names = _MAY[field]
+    services, old = _MAY[field]
     here = emulator(env)
     at_google = url.scheme == "https" and url.port == 443
-    named = url.host in names or any(service_host(url.host, service, universe) for service in services)
-    if at_google and named:
+    named = any(service_host(url.host, service, universe) for service in services)
+    if at_google and (named or re.fullmatch(old, url.host + url.path)):
         return url
     if here is not None and (url.scheme, url.host, url.port) == (here.scheme, here.host, here.port):
         return url

@@ -107,6 +107,11 @@ def again(error: Error) -> Error:
 
 
 def by_name(name: str) -> type[Error]:
-    """The class called `name`, or `Error`: how a failure noted by another process comes back."""
+    """The class called `name`, or `Error`: how a failure noted by another process comes back.
+
+    A `Refused` comes back as Unreachable: the answer that it held is gone.
+    """
     leaves = (UsageError, CredentialsNotFound, BadCredentials, Denied, LoginRequired, Unreachable)
+    if name == "Refused":
+        return Unreachable
     return next((leaf for leaf in leaves if leaf.__name__ == name), Error)

@@ -29,7 +29,10 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, None: 1}
 
 def seconds(text: str | float, name: str = "--lifetime") -> int:
     """A duration (`15m`, `3600s`, `12h`, or a number of seconds) as whole seconds; UsageError otherwise."""
-    found = _DURATION.fullmatch(str(int(text)) if isinstance(text, (int, float)) else text.strip())
+    try:
+        found = _DURATION.fullmatch(text.strip() if isinstance(text, str) else str(int(text)))
+    except (ValueError, OverflowError):  # not a number, or no end
+        found = None
     if not found:
         raise UsageError(f"{name} {text!r} is not a duration", fix=f"write {name} 15m, 3600s or 12h")
     return int(found[1]) * _UNITS[found[2]]

@@ -22,13 +22,34 @@ def warn(text: str) -> None:
 
 
 def redact(text: str) -> str:
-    """`text` with everything that looks like a token, an assertion, a key or a secret blotted out."""
+    """`text` with everything that looks like a token, an assertion, a key or a secret blotted out.
+
+    Known by their form: PEM keys, JWTs, Google's access tokens, refresh tokens, client secrets, API keys and sign-in
+    codes, and what follows `Bearer` or `Basic`; known by their name: the values of fields, as in JSON, forms and
+    variables. In doubt it is a secret, but for the words of plain sentences.
+    """
     import re
 
-    text = re.sub(r"(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|$)", "<key>", text)
-    text = re.sub(r"\beyJ[\w-]+\.[\w-]*(\.[\w-]*)?", "<jwt>", text)
-    text = re.sub(r"\bya29\.[\w.~+/-]+=*", "<token>", text)
-    text = re.sub(r"(?<![\w/])(1//|emulator-refresh-|GOCSPX-)[\w-]+", "<secret>", text)
-    text = re.sub(r"(?i)\b((?:Bearer|Basic)\s+)[^\s\"',]+", r"\1<token>", text)
-    names = "access_token|id_token|refresh_token|client_secret|assertion|subject_token|private_key|code_verifier"
-    return re.sub(rf"(?i)\b({names})(\"?\s*[:=]\s*\"?)[^\s\"&,}}]+", r"\1\2<secret>", text)
+    for form, instead in _FORMS:
+        text = re.sub(form, instead, text)
+    return text
+
+
+_NAMES = (
+    r"(?:access|id|refresh|subject|actor|oauth|session|security|auth|user)[_-]?tokens?|client_?secret|assertion|"
+    r"signed_?(?:jwt|blob)|private_?key|code_?verifier|password|api_?key|secret_?access_?key|authorization_?code"
+)
+_FORMS = (
+    (r"(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|$)", "<key>"),
+    (r"eyJ[\w-]{9,400}(\.[\w-]{9,})+", "<jwt>"),
+    (r"((?<![A-Za-z])|(?<=%[0-9A-Fa-f]{2}))eyJ[\w-]+(\.[\w-]*)*", "<jwt>"),
+    (r"ya29\.[\w.~+/-]+=*", "<token>"),
+    (r"(?<![\w/])(1//|1%2[Ff]%2[Ff]|4/0|4%2[Ff]0|emulator-refresh-)[\w-]+", "<secret>"),
+    (r"(GOCSPX-|emulator-secret-)[\w-]+|AIza[\w-]{30,}", "<secret>"),
+    # a quoted value up to the closing quote, any other up to what ends a word
+    (rf"(?i)((?:{_NAMES})\\*[\"']?\s*[:=]\s*b?\\*([\"']))(?:(?!\2)[^\\]|\\.)*", r"\1<secret>"),
+    (rf"(?i)((?:{_NAMES})\\*[\"']?\s*[:=]\s*)(?!b?\\*[\"']|<)[^\s\"'&,;}}]+", r"\1<secret>"),
+    (r"(?i)(authorization[\"']?\s*[:=]\s*b?[\"']?(?:bearer|basic)\s+)(?!<)[^\s\"',]+", r"\1<token>"),
+    # elsewhere: not the sentence "a Bearer token is missing", nor the challenge `Bearer realm="..."`
+    (r"(?i)\b((?:bearer|basic)(?:\s+|%20|\+))(?![a-z_]+=[\"']|[a-z]{1,14}(?![\w.~+/=-]))[\w.~+/-]+=*", r"\1<token>"),
+)
