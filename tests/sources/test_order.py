@@ -58,7 +58,7 @@ def test_nothing_found_lists_every_place_with_its_reason_and_a_command() -> None
 @pytest.mark.parametrize("name", ["GOOGLE_APPLICATION_CREDENTIALS", "GBEARER_CREDENTIALS"])
 def test_a_variable_that_names_a_missing_file_stops_the_search(tmp_path: Path, name: str) -> None:
     write(tmp_path / GCLOUD, USER)
-    text = refusal(CredentialsNotFound, {"HOME": str(tmp_path), name: "/nowhere/key.json"})
+    text = refusal(BadCredentials, {"HOME": str(tmp_path), name: "/nowhere/key.json"})
     assert "/nowhere/key.json" in text
     assert name in text
 
@@ -151,7 +151,7 @@ def test_the_tilde_is_the_home_folder_for_our_own_option_only(tmp_path: Path) ->
     write(tmp_path / "key.json", KEY)
     env = {"HOME": str(tmp_path)}
     assert find(env, credentials="~/key.json")[0].principal == KEY["client_email"]
-    refusal(CredentialsNotFound, {**env, "GOOGLE_APPLICATION_CREDENTIALS": "~/key.json"})
+    refusal(BadCredentials, {**env, "GOOGLE_APPLICATION_CREDENTIALS": "~/key.json"})
 
 
 def test_a_path_that_happens_to_be_base64_is_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

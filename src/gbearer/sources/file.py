@@ -5,7 +5,7 @@ import os
 import re
 from _blake2 import blake2b  # hashlib costs ten times as much to import
 
-from gbearer.errors import BadCredentials, CredentialsNotFound
+from gbearer.errors import BadCredentials
 from gbearer.sources import impersonated, key, user, wellknown
 
 TYPE_CHECKING = False
@@ -59,12 +59,12 @@ def named(text: str, option: str, ask: "Ask", look: "Look") -> "Source":
 
 
 def at(path: str, option: str, ask: "Ask", look: "Look") -> "Source":
-    """The credential in the file at `path`; CredentialsNotFound, naming `option`, when it is not there."""
+    """The credential in the file at `path`; BadCredentials, naming `option`, when it is not there."""
     data = look.read(path)
     if data is None:
         shown = path if len(path) <= 300 else f"{path[:40]}..."  # what is longer may be a secret in the wrong place
         look.absent(option, f"no file at {shown}")
-        raise CredentialsNotFound(
+        raise BadCredentials(
             f"there is no file {shown}",
             why=f"{option} names it" + _relative(path),
             fix=f"correct {option}, or drop it and run `gcloud auth application-default login`",
