@@ -72,7 +72,12 @@ def test_the_token_is_in_no_argument_and_no_environment(env: dict[str, str], em:
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        (["curl", "EMULATOR/v1/protected"], "come after --"),
+        (["curl", "EMULATOR/v1/protected"], "fix: gbearer curl -- http://127.0.0.1:"),
+        (["curl", "-sS", "EMULATOR/v1/protected"], "fix: gbearer curl -- -sS http://127.0.0.1:"),
+        (
+            ["curl", "--scope", "x", "--subject", "y", "--", "EMULATOR/functions/f", "EMULATOR/v1/protected"],
+            "'y' is no",
+        ),
         (["curl", "--"], "no URL"),
         (["curl", "--", "-s"], "no URL"),
         (["curl", "--", "service.run.app"], "is not a URL"),

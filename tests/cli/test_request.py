@@ -82,6 +82,15 @@ def test_what_is_refused_before_anything_is_sent(run: Run, em: Emulator, argv: l
     assert em.log() == []
 
 
+def test_all_that_is_wrong_is_said_at_once(run: Run, em: Emulator) -> None:
+    ended = run(
+        "request", "POST", f"{em.url}/other", "--timeout", "0", "--header", "x", "--json", "{", "--subject", "nobody"
+    )
+    assert (ended.code, ended.out) == (2, "")
+    for said in ("which token it wants", "--timeout '0'", "--header needs", "--json is not", "'nobody' is no email"):
+        assert said in ended.err
+
+
 def test_auth_none_sends_nothing(run: Run, em: Emulator) -> None:
     ended = run("request", "GET", f"{em.url}/v1/protected", "--auth", "none", GOOGLE_APPLICATION_CREDENTIALS="")
     assert json.loads(ended.out)["error"]["code"] == 401

@@ -1,5 +1,6 @@
 """token, id-token and header: every format, each accepted where it belongs; and how bad questions end."""
 
+import base64
 import json
 import subprocess
 import urllib.request
@@ -111,10 +112,12 @@ def test_what_is_no_credential_on_stdin(run: Run, stdin: bytes) -> None:
 
 
 def test_credentials_as_json_on_the_command_line_work_with_a_warning(spawn: Run, em: Emulator) -> None:
-    ended = spawn("token", "--credentials", em.key_file.read_text())
-    assert ended.code == 0
-    assert ended.out.startswith("ya29.")
-    assert "warning: others on this machine can read" in ended.err
+    text = em.key_file.read_text()
+    for given in (text, base64.b64encode(text.encode()).decode()):
+        ended = spawn("token", "--credentials", given)
+        assert ended.code == 0
+        assert ended.out.startswith("ya29.")
+        assert "warning: others on this machine can read" in ended.err
 
 
 def test_verbose_tells_chain_and_emulator_and_no_secret(run: Run, em: Emulator) -> None:
@@ -204,8 +207,20 @@ def test_an_answer_that_is_not_understood_is_7(run: Run, em: Emulator) -> None:
     assert ended.err.count("error: ") == 1
 
 
+def test_a_token_typed_by_mistake_is_not_shown_again(run: Run) -> None:
+    for argv in (
+        ["ya29.c.secret"],
+        ["token", "ya29.c.secret"],
+        ["-x=ya29.c.secret"],
+        ["curl", "-H", "Bearer ya29.c.secret"],
+    ):
+        ended = run(*argv)
+        assert (ended.code, ended.out) == (2, "")
+        assert "secret" not in ended.err.replace("<secret>", "")
+
+
 def test_escape_sequences_in_an_error_reach_no_terminal(run: Run, tmp_path: Path) -> None:
     ended = run("token", "--credentials", str(tmp_path / "a\x1b[2Jb.json"))
-    assert ended.code == 3
+    assert (ended.out, "there is no file" in ended.err) == ("", True)
     assert "\x1b" not in ended.err
     assert "\\x1b" in ended.err

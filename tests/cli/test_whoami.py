@@ -63,6 +63,15 @@ def test_the_metadata_server_names_account_and_project(run: Run, em: Emulator) -
     assert str(shown["principal"]).startswith("default@")
 
 
+def test_a_ready_made_token_is_looked_up(run: Run, em: Emulator) -> None:
+    token = run("token").out.strip()
+    shown = told(run, "--source", "env", CLOUDSDK_AUTH_ACCESS_TOKEN=token)
+    assert shown["scopes"] == ["https://www.googleapis.com/auth/cloud-platform"]
+    assert isinstance(shown["expires_in"], int)
+    assert 3000 < shown["expires_in"] <= 3600
+    assert not [line for line in em.log() if token in line["query"]]
+
+
 def test_nothing_found_is_3_with_the_chain_on_stderr(run: Run) -> None:
     ended = run("whoami", GOOGLE_APPLICATION_CREDENTIALS="")
     assert (ended.code, ended.out) == (3, "")

@@ -94,15 +94,15 @@ def _overview() -> str:
 def _unknown(name: str) -> UsageError:
     if name.startswith("-"):
         return UsageError(
-            f"gbearer does not know the option {name}",
+            f"gbearer does not know the option {log.redact(name)[:60]}",
             why="the command comes first, its options after it",
-            fix=f"gbearer token {name}, or gbearer --help",
+            fix="gbearer token [options], or gbearer --help",
         )
     from difflib import get_close_matches
 
     near = get_close_matches(name, COMMANDS, 1)
     return UsageError(
-        f"there is no command {name!r} in this version",
+        f"there is no command {log.redact(name)[:60]!r} in this version",
         why=f"there are {', '.join(COMMANDS)}",
         fix=f"gbearer {near[0]} --help" if near else "gbearer --help",
     )

@@ -24,7 +24,7 @@ class Tokens:
 
     def __init__(self, args: "argparse.Namespace", world: "World") -> None:
         self._ask: Ask = options.ask_from(args, world)
-        self._env = world.env
+        self._world = world
         self._made: Broker | None = None
 
     @property
@@ -32,16 +32,20 @@ class Tokens:
         if self._made is None:
             from gbearer.broker import Broker
 
-            self._made = Broker(self._env)
+            self._made = Broker(self._world.env, began=self._world.began)
         return self._made
 
+    def ask(self, kind: str, audience: str | None) -> "Ask":
+        """The question for a token of this kind; UsageError where an option does not go with it."""
+        return self._ask.replace(kind=kind, audience=audience)
+
     def place(self, kind: str, audience: str | None) -> "tuple[Token, dict[str, str]]":
-        """The token and its headers; UsageError where an option does not go with this kind."""
-        token = answer.asked(self._broker, self._ask.replace(kind=kind, audience=audience)).token
+        """The token and its headers."""
+        token = answer.asked(self._broker, self.ask(kind, audience)).token
         return token, output.headers(token)
 
     def renew(self, kind: str, audience: str | None, refused: "Token") -> "tuple[Token, dict[str, str]] | None":
         """Another token after a 401; None where there is no other."""
-        self._broker.drop(self._ask.replace(kind=kind, audience=audience), refused)
+        self._broker.drop(self.ask(kind, audience), refused)
         token, headers = self.place(kind, audience)
         return None if token == refused else (token, headers)

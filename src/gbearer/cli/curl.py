@@ -34,8 +34,9 @@ _ENOUGH = 1 << 14
 """Bytes that a pipe takes on every system before anybody reads it."""
 
 
-def add(parser: "argparse.ArgumentParser") -> None:
+def add(parser: "options.Parser") -> None:
     """The options of this command; curl's are not argparse's affair."""
+    _check_dashes(parser.world.argv)
     parser.add_argument("--all-hosts", action="store_true", help="send the token to every host that is named, not one")
     calling.add_auth(parser)
     options.add_ask(parser)
@@ -45,23 +46,22 @@ def add(parser: "argparse.ArgumentParser") -> None:
 def run(args: "argparse.Namespace", world: "World") -> int:
     """Check, get the token, and become curl."""
     options.start(args, world)
-    if "--" not in world.argv:
-        raise UsageError(
-            "curl's arguments come after --", fix="gbearer curl [options] -- " + (" ".join(args.words) or "https://...")
-        )
     words = world.argv[world.argv.index("--") + 1 :]
     if sys.platform == "win32":
         raise UsageError("gbearer curl does not run on Windows yet", fix="gbearer request METHOD URL")
     if args.credentials == "-":
         raise UsageError("--credentials - and curl both want stdin", fix="name a credential file")
-    tokens = calling.Tokens(args, world)
     program = _find(world.env)
     read = curl_args.read(words, Known(_printed([program, "--help", "all"])))
     urls = _urls(read, all_hosts=args.all_hosts)
-    wanted = _wanted(urls, args, world.env)
+    problems = options.Problems()
+    tokens, wanted = problems.of(calling.Tokens, args, world), problems.of(_wanted, urls, args, world.env)
+    if tokens is not None and wanted is not None:
+        problems.of(tokens.ask, *wanted)
+        problems.of(_check, read, urls, program, all_hosts=args.all_hosts)
+    problems.end()
     config = ""
-    if wanted is not None:
-        _check(read, urls, program, all_hosts=args.all_hosts)
+    if tokens is not None and wanted is not None:
         config = output.curl_config(tokens.place(*wanted)[1]) + _no_proxy(urls, world.env)
     command = [program, "-q"]
     for word in read.args:
@@ -73,6 +73,15 @@ def run(args: "argparse.Namespace", world: "World") -> int:
         if stream is not None:
             stream.flush()
     os.execve(program, command, dict(world.env))  # noqa: S606 (no shell is wanted)
+
+
+def _check_dashes(argv: list[str]) -> None:
+    """UsageError, with the line as it should be, where nothing tells our options from curl's."""
+    if "--" not in argv and not {"-h", "--help"}.intersection(argv):
+        import shlex
+
+        typed = log.redact(shlex.join(argv[1:])) if argv[1:] else "https://HOST/PATH"
+        raise UsageError("curl's arguments come after --", fix=f"gbearer curl -- {typed}")
 
 
 def _find(env: "Mapping[str, str]") -> str:

@@ -9,9 +9,13 @@ from gbearer.output import FORMATS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NoReturn
+    from collections.abc import Callable
+    from typing import NoReturn, ParamSpec, TypeVar
 
     from gbearer.cli.world import World
+
+    P = ParamSpec("P")
+    T = TypeVar("T")
 
 
 class Parser(argparse.ArgumentParser):
@@ -30,7 +34,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> "NoReturn":
         """Raise what argparse would print."""
-        raise UsageError(message, fix=f"{self.prog} --help")
+        raise UsageError(log.redact(message), fix=f"{self.prog} --help")
 
     def print_help(self, file: object = None) -> None:  # noqa: ARG002 (argparse's interface)
         """Write the help to the stdout of this run."""
@@ -86,28 +90,16 @@ def ask_from(
     formats: tuple[str, ...] = FORMATS,
 ) -> Ask:
     """The Ask that these options make; UsageError that says everything wrong with them at once."""
-    problems: list[UsageError] = []
-
-    def duration(text: str | None, name: str) -> int | None:
-        try:
-            return None if text is None else grammar.seconds(text, name)
-        except UsageError as error:
-            problems.append(error)
-            return None
-
-    lifetime = duration(args.lifetime, "--lifetime")
-    min_ttl = duration(args.min_ttl, "--min-ttl") or 0
+    problems = Problems()
+    lifetime = problems.of(_duration, args.lifetime, "--lifetime")
+    min_ttl = problems.of(_duration, args.min_ttl, "--min-ttl") or 0
     if getattr(args, "format", None) is not None:
-        try:
-            check_format(args.format, formats)
-        except UsageError as error:
-            problems.append(error)
-    if args.delegate and args.impersonate is None:
-        problems.append(UsageError("--delegate needs a target", fix="add --impersonate SA for the end of the chain"))
+        problems.of(check_format, args.format, formats)
+    problems.of(_check_chain, args)
     chain = (*args.delegate, args.impersonate) if args.impersonate is not None else tuple(args.delegate)
-    ask = None
-    try:
-        ask = Ask(
+
+    def ask() -> Ask:
+        return Ask(
             kind,
             scopes=grammar.scopes(args.scope),
             audience=audience,
@@ -122,34 +114,56 @@ def ask_from(
             refresh=args.refresh,
             no_cache=args.no_cache,
         )
-    except UsageError as error:
-        problems.append(error)
-    if ask is None or problems:
-        raise merged(problems)
-    return ask
+
+    made = problems.of(ask)
+    problems.end()
+    assert made is not None  # noqa: S101 (or there was a problem)
+    return made
 
 
-def merged(problems: list[UsageError]) -> UsageError:
-    """Several usage errors as one that says them all."""
+class Problems:
+    """Usage errors gathered while a command line is read, so that all of them are said at once."""
 
-    def joined(parts: list[str]) -> str:
-        return "; ".join(dict.fromkeys(part for part in parts if part))
+    def __init__(self) -> None:
+        self._found: list[UsageError] = []
 
-    return UsageError(
-        joined([error.message for error in problems]),
-        why=joined([error.why for error in problems]),
-        fix=joined([error.fix for error in problems]),
-    )
+    def of(self, read: "Callable[P, T]", *args: "P.args", **named: "P.kwargs") -> "T | None":
+        """What `read` returns; None, and a problem more, when it raises UsageError."""
+        try:
+            return read(*args, **named)
+        except UsageError as error:
+            self._found.append(error)
+            return None
+
+    def end(self) -> None:
+        """Raise one UsageError that says all there were, if there were any."""
+        if self._found:
+            message, why, fix = (
+                "; ".join(dict.fromkeys(getattr(error, part) for error in self._found if getattr(error, part)))
+                for part in ("message", "why", "fix")
+            )
+            raise UsageError(message, why=why, fix=fix)
+
+
+def _duration(text: str | None, name: str) -> int | None:
+    return None if text is None else grammar.seconds(text, name)
+
+
+def _check_chain(args: argparse.Namespace) -> None:
+    if args.delegate and args.impersonate is None:
+        raise UsageError("--delegate needs a target", fix="add --impersonate SA for the end of the chain")
 
 
 def credentials(args: argparse.Namespace, world: "World") -> str | None:
     """What --credentials names: a path as it is, JSON with a warning, the JSON on stdin for `-`."""
+    from gbearer.sources import file
+
     given: str | None = args.credentials
     if given == "":
         raise UsageError("--credentials is empty", fix="name a credential file, or leave the option out")
     if given == "-":
         return _from_stdin(world)
-    if given is not None and given.lstrip().startswith("{"):
+    if given is not None and file.inline(given) is not None:
         log.warn("others on this machine can read a credential on the command line; use a file, or - for stdin")
     return given
 

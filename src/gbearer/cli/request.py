@@ -4,6 +4,7 @@ import os
 
 from gbearer import endpoints
 from gbearer.cli import calling, options
+from gbearer.client import target
 from gbearer.errors import UsageError
 
 TYPE_CHECKING = False
@@ -48,9 +49,17 @@ def add(parser: "argparse.ArgumentParser") -> None:
 def run(args: "argparse.Namespace", world: "World") -> int:
     """Make the call and pass the answer on."""
     options.start(args, world)
-    tokens = calling.Tokens(args, world)
-    timeout, headers = _seconds(args.timeout), _headers(args.header)
-    body = _body(args, world)
+    problems = options.Problems()
+    tokens = problems.of(calling.Tokens, args, world)
+    timeout, headers = problems.of(_seconds, args.timeout), problems.of(_headers, args.header)
+    body = problems.of(_body, args, world)
+    wanted = problems.of(lambda: target.choose(endpoints.parse(args.url), args.auth, args.audience, world.env))
+    if tokens is not None and wanted is not None:
+        problems.of(tokens.ask, *wanted)
+    problems.end()
+    assert tokens is not None  # noqa: S101 (or there was a problem)
+    assert timeout is not None  # noqa: S101
+    assert body is not None  # noqa: S101
 
     from gbearer.client import call
     from gbearer.transport import open_connection_pool

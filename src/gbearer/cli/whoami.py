@@ -1,5 +1,8 @@
 """`gbearer whoami`: the chain as it was walked, which credential won, and what its token is good for."""
 
+import re
+import time
+
 from gbearer import endpoints, grammar, log, output
 from gbearer.cli import options, say
 from gbearer.errors import CredentialsNotFound, Error
@@ -32,7 +35,7 @@ def run(args: "argparse.Namespace", world: "World") -> int:
     from gbearer.sources import Look, project
     from gbearer.transport import Transport
 
-    look, broker = Look(world.env), Broker(world.env)
+    look, broker = Look(world.env), Broker(world.env, began=world.began)
     try:
         answer = broker.answer(ask, look)
     except Error as error:
@@ -56,11 +59,13 @@ def run(args: "argparse.Namespace", world: "World") -> int:
 def _facts(answer: "Answer", world: "World", transport: "Transport") -> dict[str, object]:
     """What is known of the credential and of its token."""
     token, ask, source = answer.token, answer.ask, answer.source
-    principal, scopes = token.principal, token.scopes
-    if not (principal and scopes):
+    principal, scopes, ends = token.principal, token.scopes, token.expires_at
+    if not (principal and scopes and ends):
         told = tokeninfo(token, transport)
         principal = principal or told.get("email", "") or told.get("sub", "")
         scopes = scopes or tuple(told.get("scope", "").split())
+        exp = told.get("exp", "")
+        ends = ends or (float(exp) if re.fullmatch(r"[0-9]{1,12}", exp) else 0.0)
     emulator = endpoints.emulator(world.env)
     return {
         "principal": principal or None,
@@ -69,8 +74,8 @@ def _facts(answer: "Answer", world: "World", transport: "Transport") -> dict[str
         "impersonate": list(ask.impersonate),
         "subject": ask.subject,
         "scopes": list(scopes),
-        "expires_at": output.utc(token.expires_at) if token.expires_at else None,
-        "expires_in": max(0, int(token.expires_in())) if token.expires_at else None,
+        "expires_at": output.utc(ends) if ends else None,
+        "expires_in": max(0, int(ends - time.time())) if ends else None,
         "quota_project": token.quota_project,
         "token": answer.how,
         "emulator": emulator.origin if emulator else None,
