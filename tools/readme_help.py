@@ -2,9 +2,11 @@
 
 In fenced sh, bash, console and text blocks of README.md, README.ja.md and docs/**/*.md:
 
-- each `gbearer ...` must parse: command, options and choices, as `gbearer ... --help` tells;
+- each `gbearer ...` must be one that the program takes: its options stand in `gbearer COMMAND --help`, and run where
+  there are no credentials and no network, it does not end with the exit code of a usage error;
 - each `make TARGET` must be a target;
-- a block that begins with `$ gbearer ... --help` must hold that help text (`--write` puts it there).
+- a block that begins with `$ gbearer ... --help` must hold that help text (`--write` puts it there);
+- docs/reference/cli.md must have such a block for every command.
 
 Python blocks must compile and use public names only. README.md and README.ja.md must show the same commands.
 """
@@ -22,6 +24,10 @@ ROOT = Path(__file__).parent.parent
 PROGRAM = Path(sys.executable).parent / "gbearer"
 FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w*)[^\n]*\n(?P<text>.*?)^ *```", re.MULTILINE | re.DOTALL)
 SHELL = ("sh", "bash", "console", "shell", "text", "")
+VARIABLE = re.compile(r"SUBSTITUTED|\$\w+|\$\{\w+\}")
+SERVERS = ("demo", "emulator", "keep", "metadata", "proxy")  # would not come to an end; only their options are checked
+NOBODY = "127.0.0.1:1"  # named as the emulator: nobody listens there, and nothing goes anywhere else
+USAGE = 2
 WIDTH = "100"
 
 
@@ -31,6 +37,23 @@ def help_of(words: tuple[str, ...]) -> tuple[int, str]:
     env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "COLUMNS": WIDTH, "NO_COLOR": "1", "LC_ALL": "C.UTF-8"}
     done = subprocess.run([PROGRAM, *words, "--help"], env=env, capture_output=True, text=True, check=False)
     return done.returncode, (done.stdout + done.stderr).rstrip() + "\n"
+
+
+@functools.cache
+def refusal_of(words: tuple[str, ...]) -> str | None:
+    """Run a command line where it can get nothing and reach nobody; give what was said if it was the wrong usage."""
+    env = {
+        "PATH": os.environ["PATH"],
+        "HOME": "/nonexistent",
+        "NO_GCE_CHECK": "true",
+        "GBEARER_CACHE": "off",
+        "GBEARER_EMULATOR_HOST": NOBODY,
+    }
+    filled = [VARIABLE.sub(f"http://{NOBODY}/functions/name", word) for word in words]
+    done = subprocess.run(
+        [PROGRAM, *filled], env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
+    )
+    return done.stderr.strip().splitlines()[0] if done.returncode == USAGE else None
 
 
 def commands_in(text: str) -> list[list[str]]:
@@ -69,15 +92,16 @@ def fault_of(words: list[str]) -> str | None:
     ours = words[1 : words.index("--")] if "--" in words else words[1:]
     if not ours:
         return None
-    status, said = help_of(tuple(ours))
+    if ours[0].startswith("-"):
+        return refusal_of(tuple(ours))
+    status, said = help_of(tuple(ours[:1]))
     if status:
-        return said.strip().splitlines()[-1] if said.strip() else f"exit status {status}"
-    options = [re.split("=", word)[0] for word in ours if re.match(r"--?[a-zA-Z]", word)]
+        return said.strip().splitlines()[0] if said.strip() else f"exit status {status}"
+    options = [word.split("=")[0] for word in ours if re.match(r"--?[a-zA-Z]", word) and not re.fullmatch(r"-v+", word)]
     for option in options:
-        known = re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", said)
-        if not known and not re.fullmatch(r"-v+", option):
+        if not re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", said):
             return f"`gbearer {ours[0]} --help` does not know {option}"
-    return None
+    return None if ours[0] in SERVERS else refusal_of(tuple(words[1:]))
 
 
 def python_fault(code: str) -> str | None:
@@ -131,6 +155,16 @@ def shown_help(path: Path, write: bool) -> list[str]:
     return wrong
 
 
+def unlisted(reference: Path) -> list[str]:
+    """Name the commands whose help the reference page, once it is there, does not show."""
+    if not reference.exists():
+        return []
+    text = reference.read_text()
+    commands = re.findall(r"^  ([a-z][a-z-]*) +\S", help_of(())[1], re.MULTILINE)
+    wanted = ["$ gbearer --help", *(f"$ gbearer {name} --help" for name in commands)]
+    return [f"{reference.relative_to(ROOT)}: no block for `{line[2:]}`" for line in wanted if f"{line}\n" not in text]
+
+
 def shown(path: Path) -> tuple[list[list[str]], list[str]]:
     """List a document's commands, and what is wrong with its blocks."""
     commands, wrong = [], []
@@ -160,6 +194,7 @@ def main() -> int:
         commands, faults = shown(path)
         shells.append(commands)
         wrong += faults
+    wrong += unlisted(ROOT / "docs/reference/cli.md")
     english, japanese = shells[0], shells[1]
     wrong += [f"only README.md shows: {shlex.join(words)}" for words in english if words not in japanese]
     wrong += [f"only README.ja.md shows: {shlex.join(words)}" for words in japanese if words not in english]
