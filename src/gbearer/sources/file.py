@@ -44,7 +44,7 @@ def inline(text: str) -> bytes | None:
 def named(text: str, option: str, ask: "Ask", look: "Look") -> "Source":
     """The credential that `option` names: a path (`~` is the home folder), the JSON itself, or its base64.
 
-    CredentialsNotFound when there is no such file, BadCredentials when it cannot be used. What was given inline is
+    BadCredentials when there is no such file or it cannot be used. What was given inline is
     never remembered.
     """
     data = inline(text)
