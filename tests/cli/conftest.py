@@ -14,7 +14,6 @@ from gbearer import cli
 from gbearer.emulator import Emulator
 
 GBEARER = str(Path(sys.executable).parent / "gbearer")
-URL = "http://function.invalid"
 
 
 class Ended(NamedTuple):
