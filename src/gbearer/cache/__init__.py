@@ -35,16 +35,17 @@ class Notes:
 
     def read(self, name: str) -> str | None:
         """The text that was left under `name`, if its time has not run out."""
-        payload = self._store.get(f"n-{name}")
-        if payload is None:
+        payload = self._store.get(f"n-{name}.note")
+        try:
+            written, ends, text = (payload or b"").decode().split("\0", 2)
+            return text if float(written) <= self._clock() + warm.FUTURE and self._clock() < float(ends) else None
+        except ValueError:  # there is none, or a version of another making left it
             return None
-        written, ends, text = payload.decode().split("\0", 2)
-        return text if float(written) <= self._clock() + warm.FUTURE and self._clock() < float(ends) else None
 
     def write(self, name: str, text: str, seconds: float) -> None:
         """Leave `text` under `name` for `seconds`."""
         now = self._clock()
-        self._store.put(f"n-{name}", f"{now!r}\0{now + seconds!r}\0{text}".encode())
+        self._store.put(f"n-{name}.note", f"{now!r}\0{now + seconds!r}\0{text}".encode())
 
 
 class Cache:
@@ -70,22 +71,25 @@ class Cache:
         payload = self.get(f"t-{key}")
         if payload is None:
             return None
-        fields = payload.decode().split("\0")
-        issued, expires, value, kind, principal, source, scopes, audience, checked = fields
-        if float(issued) > self._clock() + warm.FUTURE:
-            log.debug("a cache entry comes from the future: the clock was set back; it is not used")
+        try:
+            issued, expires, value, kind, principal, source, scopes, audience, checked = payload.decode().split("\0")
+            if float(issued) > self._clock() + warm.FUTURE:
+                log.debug("a cache entry comes from the future: the clock was set back; it is not used")
+                return None
+            token = Token(
+                value,
+                kind,
+                float(expires),
+                principal,
+                source,
+                issued_at=float(issued),
+                scopes=tuple(scopes.split()),
+                audience=audience or None,
+            )
+            return Kept(token, float(checked))
+        except (ValueError, errors.BadCredentials) as error:
+            self._doubt(error)
             return None
-        token = Token(
-            value,
-            kind,
-            float(expires),
-            principal,
-            source,
-            issued_at=float(issued),
-            scopes=tuple(scopes.split()),
-            audience=audience or None,
-        )
-        return Kept(token, float(checked))
 
     def write(self, key: str, token: Token, checked: float = 0.0) -> bool:
         """Keep `token` under `key`, replacing what was there in one step; False, with a warning, where that fails."""
@@ -109,8 +113,13 @@ class Cache:
         payload = self.get(f"f-{key}")
         if payload is None:
             return None
-        at, name, message, why, fix = json.loads(payload)
-        return errors.by_name(name)(message, why=why, fix=fix) if since <= at <= self._clock() + warm.FUTURE else None
+        try:
+            at, name, message, why, fix = json.loads(payload)
+            ours = since <= at <= self._clock() + warm.FUTURE
+        except (ValueError, TypeError) as error:
+            self._doubt(error)
+            return None
+        return errors.by_name(name)(message, why=why, fix=fix) if ours else None
 
     def write_failure(self, key: str, error: errors.Error) -> None:
         """Leave `error` for those who wait for the same token."""
@@ -170,12 +179,12 @@ class Cache:
         try:
             return warm.read(self.folder, name)
         except (OSError, warm.Unsafe, ValueError) as error:
-            log.warn(f"an entry of the cache {self.path} is not used: {_reason(error)}")
+            self._doubt(error)
             return None
 
     def put(self, name: str, payload: bytes) -> bool:
         """Replace one entry; False, with a warning, where that fails."""
-        if self.folder is None:
+        if self.folder is None or len(payload) > warm.LARGEST - 64:
             return False
         try:
             write(self.folder, name, warm.seal(name, payload))
@@ -183,6 +192,9 @@ class Cache:
             self._warn(error)
             return False
         return True
+
+    def _doubt(self, error: Exception) -> None:
+        log.warn(f"an entry of the cache {self.path} is not used: {_reason(error)}")
 
     def _warn(self, error: Exception) -> None:
         log.warn(f"the cache {self.path} cannot be written: {_reason(error)}; the token is not kept")
@@ -194,15 +206,13 @@ def open_cache(env: "Mapping[str, str]", clock: "Callable[[], float]" = time.tim
     if not path:
         return Cache("", None, "", clock)
     try:
-        made = create and _make(path)
+        if create:
+            _make(path)
         folder = warm.open_folder(path)
-        if made and isinstance(folder, int):
-            os.fchmod(folder, 0o700)
-    except FileNotFoundError as error:
-        return Cache(path, None, _reason(error), clock)
     except (OSError, warm.Unsafe) as error:
         problem = _reason(error)
-        log.warn(f"the cache {path} is not used: {problem}")
+        if create or not isinstance(error, FileNotFoundError):
+            log.warn(f"the cache {path} is not used: {problem}")
         return Cache(path, None, problem, clock)
     return Cache(path, folder, "", clock)
 
@@ -238,16 +248,18 @@ def write(folder: "int | str", name: str, data: bytes) -> None:
                 os.close(file)
 
 
-def _make(path: str) -> bool:
-    """Create the folder and those above it; False where it was there."""
+def _make(path: str) -> None:
+    """Create the folder and those above it that are missing: mode 0700, whatever the umask."""
     if os.path.lexists(path):
-        return False
-    os.makedirs(os.path.dirname(path) or ".", mode=0o700, exist_ok=True)
+        return
+    above = os.path.dirname(path.rstrip(os.sep))
+    if above:
+        _make(above)
     try:
         os.mkdir(path, 0o700)
+        os.chmod(path, 0o700)
     except FileExistsError:
-        return False
-    return True
+        return
 
 
 def _reason(error: Exception) -> str:

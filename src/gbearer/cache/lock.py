@@ -40,6 +40,8 @@ def acquire(folder: "int | str", name: str) -> int | None:
     while True:
         file = warm.open_entry(folder, name, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0))
         try:
+            if hasattr(os, "fchmod"):
+                os.fchmod(file, 0o600)  # whatever the umask: others of this user have to open it
             taken = _take(file)
             if taken and _same(folder, name, file):
                 _held.add(file)

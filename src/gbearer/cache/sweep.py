@@ -1,19 +1,20 @@
 """Keeping the cache folder clean: what dead writers left, what has run out, or everything."""
 
 import os
+import re
 
 from gbearer import warm
 from gbearer.cache import lock
 
-OURS = ("a-", "f-", "l-", "n-", "t-", "x-")
-"""Answers, failures, locks, notes, tokens and half-written files; nothing else in the folder is ever touched."""
+OURS = re.compile(r"[aflt]-[0-9a-f]{64}|n-[A-Za-z0-9-]{1,64}\.note|x-[0-9]+-[0-9a-f]{16}")
+"""Answers, failures, locks, tokens, notes and half-written files; nothing else in the folder is ever touched."""
 _WAITED_FOR = 60.0
 _UNASKED = 30 * 86_400.0
 
 
 def names(folder: "int | str") -> list[str]:
     """The entries of ours in the folder."""
-    return [name for name in os.listdir(folder) if name.startswith(OURS)]
+    return [name for name in os.listdir(folder) if OURS.fullmatch(name)]
 
 
 def leftovers(folder: "int | str") -> None:
@@ -60,7 +61,10 @@ def _payload(folder: "int | str", name: str) -> list[bytes]:
 def _ends(folder: "int | str", name: str) -> float:
     """When an entry runs out; damaged ones have."""
     fields = _payload(folder, name)
-    return float(fields[1]) if len(fields) > 2 else 0.0
+    try:
+        return float(fields[1]) if len(fields) > 2 else 0.0
+    except ValueError:
+        return 0.0
 
 
 def _rests_on(folder: "int | str", name: str) -> str:
