@@ -101,7 +101,8 @@ class Ask:
     def __setattr__(self, name: str, value: object) -> "NoReturn":
         raise AttributeError(f"Ask is immutable; use ask.replace({name}=...)")
 
-    __delattr__ = __setattr__  # type: ignore[assignment]
+    def __delattr__(self, name: str) -> "NoReturn":
+        raise AttributeError(f"Ask is immutable; use ask.replace({name}=...)")
 
     def __repr__(self) -> str:
         shown = {name: getattr(self, name) for name in _FIELDS if getattr(self, name) not in (None, (), False, 0)}
@@ -224,4 +225,5 @@ class Token:
     def __setattr__(self, name: str, value: object) -> "NoReturn":
         raise AttributeError("a Token is immutable")
 
-    __delattr__ = __setattr__  # type: ignore[assignment]
+    def __delattr__(self, name: str) -> "NoReturn":
+        raise AttributeError("a Token is immutable")
