@@ -64,7 +64,7 @@ def answer(argv: "list[str]", version: str) -> bool:
             return False
         text = before + value + after
         sent = os.write(1, text)
-    except (OSError, ValueError, Unsafe):
+    except (OSError, ValueError, IndexError, Unsafe):
         return False
     try:
         while sent < len(text):
