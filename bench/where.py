@@ -58,8 +58,10 @@ def report(env: dict[str, str]) -> list[str]:
         extra = f", of which a bare start {already[1] * 1e3:.0f} ms ({already[0]})" if already else ""
         lines.append(f"  {package:18}{total * 1e3:7.1f} ms  {modules:4d} modules{extra}")
     imported = sum(each.own for each in cold)
-    lines.append(f"  {'imports':18}{imported * 1e3:7.1f} ms, of {wall * 1e3:.0f} ms from start to end untraced")
-    lines.append("  the rest: starting Python, reading the key, signing, one round trip on loopback")
+    lines.append(
+        f"  {'imports':18}{imported * 1e3:7.1f} ms, dearer for being traced; untraced, all of it takes {wall * 1e3:.0f} ms"
+    )
+    lines.append("  not in these: starting Python, reading the key, signing, one round trip on loopback")
     dearest = sorted(cold, key=lambda each: -each.whole)
     outside = [each for each in dearest if each.module.split(".")[0] not in ("gbearer", "runpy", "site")]
     lines.append("  dearest, with what each brought in first:")
