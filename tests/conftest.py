@@ -64,9 +64,10 @@ def is_here(line: str) -> bool:
 
 
 @pytest.fixture
-def traffic() -> list[str]:
-    """Every lookup and connection so far, of this process and of its children."""
-    return TRAFFIC.read_text().splitlines()
+def traffic() -> Callable[[], list[str]]:
+    """A function for every lookup and connection since the test began, of this process and of its children."""
+    before = len(TRAFFIC.read_text().splitlines())
+    return lambda: [line.partition("\t")[0] for line in TRAFFIC.read_text().splitlines()[before:]]
 
 
 def left_this_machine() -> list[str]:

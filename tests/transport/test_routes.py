@@ -1,5 +1,7 @@
 """Where a request really goes: to the emulator and the metadata server that are named, under its own name."""
 
+from collections.abc import Callable
+
 import pytest
 
 from gbearer import log
@@ -34,14 +36,15 @@ def test_with_an_emulator_every_google_host_is_sent_there_under_its_own_name() -
         assert f"\r\nhost: {host}\r\n".encode() in head
 
 
-def test_a_dead_emulator_is_the_end_and_google_is_not_asked_instead(traffic: list[str]) -> None:
+def test_a_dead_emulator_is_the_end_and_google_is_not_asked_instead(traffic: Callable[[], list[str]]) -> None:
     netloc = f"127.0.0.1:{free_port()}"
     with pytest.raises(Unreachable, match=r"oauth2\.googleapis\.com cannot be reached at " + netloc) as caught:
         Transport({"GBEARER_EMULATOR_HOST": netloc}, total=3, tries=1).send(
             "POST", "https://oauth2.googleapis.com/token"
         )
     assert f"gbearer emulator --port {netloc.partition(':')[2]}" in caught.value.fix
-    assert not any("googleapis" in line for line in traffic)
+    assert any(netloc.partition(":")[2] in line for line in traffic()), "the guard sees"
+    assert not any("googleapis" in line for line in traffic())
 
 
 def test_an_emulator_that_is_not_this_machine_is_refused_before_any_lookup() -> None:
