@@ -59,7 +59,7 @@ def report(env: dict[str, str]) -> list[str]:
         lines.append(f"  {package:18}{total * 1e3:7.1f} ms  {modules:4d} modules{extra}")
     imported = sum(each.own for each in cold)
     lines.append(
-        f"  {'imports':18}{imported * 1e3:7.1f} ms, dearer for being traced; untraced, all of it takes {wall * 1e3:.0f} ms"
+        f"  {'imports':18}{imported * 1e3:7.1f} ms, dearer for being traced; untraced, all takes {wall * 1e3:.0f} ms"
     )
     lines.append("  not in these: starting Python, reading the key, signing, one round trip on loopback")
     dearest = sorted(cold, key=lambda each: -each.whole)

@@ -13,6 +13,7 @@ Python blocks must compile and use public names only. README.md and README.ja.md
 
 import ast
 import functools
+import importlib.util
 import os
 import re
 import shlex
@@ -25,6 +26,7 @@ PROGRAM = Path(sys.executable).parent / "gbearer"
 FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w*)[^\n]*\n(?P<text>.*?)^ *```", re.MULTILINE | re.DOTALL)
 SHELL = ("sh", "bash", "console", "shell", "text", "")
 VARIABLE = re.compile(r"SUBSTITUTED|\$\w+|\$\{\w+\}")
+EMULATOR = re.compile(r"127\.0\.0\.1:\d+")
 SERVERS = ("demo", "emulator", "keep", "metadata", "proxy")  # would not come to an end; only their options are checked
 NOBODY = "127.0.0.1:1"  # named as the emulator: nobody listens there, and nothing goes anywhere else
 USAGE = 2
@@ -49,7 +51,7 @@ def refusal_of(words: tuple[str, ...]) -> str | None:
         "GBEARER_CACHE": "off",
         "GBEARER_EMULATOR_HOST": NOBODY,
     }
-    filled = [VARIABLE.sub(f"http://{NOBODY}/functions/name", word) for word in words]
+    filled = [EMULATOR.sub(NOBODY, VARIABLE.sub(f"http://{NOBODY}/functions/name", word)) for word in words]
     done = subprocess.run(
         [PROGRAM, *filled], env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
     )
@@ -112,6 +114,9 @@ def python_fault(code: str) -> str | None:
         tree = ast.parse(code)
     except SyntaxError as error:
         return f"line {error.lineno}: {error.msg}"
+    imported = [each.name for node in ast.walk(tree) if isinstance(node, ast.Import) for each in node.names]
+    ours = [name for name in imported if name.startswith("gbearer.") and importlib.util.find_spec(name)]
+    public = {*gbearer.__all__, *(name.removeprefix("gbearer.") for name in ours)}
     for node in ast.walk(tree):
         names: list[str] = []
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "gbearer":
@@ -119,7 +124,7 @@ def python_fault(code: str) -> str | None:
         elif isinstance(node, ast.ImportFrom) and node.module == "gbearer":
             names = [each.name for each in node.names]
         for name in names:
-            if name not in gbearer.__all__:
+            if name not in public:
                 return f"gbearer.{name} is not public"
     return None
 
