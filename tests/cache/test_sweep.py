@@ -4,7 +4,9 @@ import os
 import time
 from pathlib import Path
 
-from cache.hands import KEY, NOW, OTHER, Clock, files, opened, token
+import pytest
+
+from cache.hands import KEY, NOW, OTHER, Clock, child, ended, files, opened, token
 from gbearer import warm
 
 OLD, GONE = "c3" * 32, "d4" * 32
@@ -72,3 +74,28 @@ def test_half_written_files_of_the_dead_go_and_those_under_way_stay(tmp_path: Pa
         assert files(tmp_path / "c") == [alive.name]
     store.tidy()
     assert files(tmp_path / "c") == []
+
+
+def test_a_sweeper_at_work_costs_no_writer_his_token(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = opened(tmp_path / "c")
+    sweep = """
+        import os, sys
+        from gbearer.cache import open_cache
+        store, rounds = open_cache({"GBEARER_CACHE": sys.argv[1]}), 0
+        print("ready", flush=True)
+        while not os.path.exists(sys.argv[2]):
+            store.tidy()
+            rounds += 1
+        print(rounds)
+    """
+    sweeper = child(sweep, tmp_path / "c", tmp_path / "stop")
+    try:
+        assert sweeper.stdout is not None
+        assert sweeper.stdout.readline() == "ready\n"
+        written = [store.write(KEY, token(f"ya29.{'x' * 50_000}{n}")) for n in range(600)]
+    finally:
+        (tmp_path / "stop").touch()
+    assert int(ended(sweeper)) > 100
+    assert all(written)
+    assert capsys.readouterr().err == ""
+    assert files(tmp_path / "c") == [f"t-{KEY}"]

@@ -219,7 +219,7 @@ def open_cache(env: "Mapping[str, str]", clock: "Callable[[], float]" = time.tim
 
 def write(folder: "int | str", name: str, data: bytes) -> None:
     """Replace one entry in one step: a reader sees the old one or the new one, whenever the writer dies."""
-    for last in (False, True):
+    for tries_left in range(9, -1, -1):
         temporary = f"x-{os.getpid()}-{os.urandom(8).hex()}"
         file = warm.open_entry(folder, temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0))
         try:
@@ -236,7 +236,7 @@ def write(folder: "int | str", name: str, data: bytes) -> None:
                 file = -1
                 os.replace(os.path.join(folder, temporary), os.path.join(folder, name))
         except FileNotFoundError:  # swept in the instant before it was locked
-            if last:
+            if not tries_left:
                 raise
         except BaseException:
             lock.remove(folder, temporary)
