@@ -4,6 +4,7 @@ import importlib.util
 import ipaddress
 import os
 import re
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -42,6 +43,13 @@ def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("NO_GCE_CHECK", "true")
     return home
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip aloud, naming it, where a program that the test needs is not installed."""
+    for marker in item.iter_markers("program"):
+        if shutil.which(marker.args[0]) is None:
+            pytest.skip(f"{marker.args[0]} is not installed")
 
 
 def is_here(line: str) -> bool:
