@@ -191,6 +191,8 @@ class Authority:
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
         also = x509.SubjectAlternativeName([_name(name) for name in names])
         theirs = _certificate(subject, key.public_key(), x509.BasicConstraints(False, None)).add_extension(also, False)
+        by = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())  # Python 3.13 insists on it
+        theirs = theirs.add_extension(by, False)
         signed = theirs.issuer_name(self._certificate.subject).sign(self._key, hashes.SHA256())
         file = self._folder / f"{names[0]}.pem"
         plain = serialization.NoEncryption()
@@ -207,6 +209,7 @@ def _certificate(
     now = datetime.datetime.now(datetime.UTC)
     builder = x509.CertificateBuilder().subject_name(subject).public_key(key).serial_number(x509.random_serial_number())
     builder = builder.not_valid_before(now - datetime.timedelta(hours=1))
+    builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key), False)
     return builder.not_valid_after(now + datetime.timedelta(hours=1)).add_extension(basic, True)
 
 
