@@ -16,6 +16,8 @@ IAM_CREDENTIALS = "https://iamcredentials.googleapis.com/v1/projects/-/serviceAc
 METADATA_HOST = "metadata.google.internal"
 METADATA_IP = "169.254.169.254"
 METADATA_HOSTS = (METADATA_HOST, "metadata", METADATA_IP, "[fd20:ce::254]")
+_NOT_GOOGLE = ("/latest/", "/metadata/")
+"""What AWS and Azure serve at the same address as Google's metadata server."""
 EMULATOR_VARIABLE = "GBEARER_EMULATOR_HOST"
 EMULATOR_MARK = "emulator-"
 """Key ids, refresh tokens and client ids that an emulator made begin with this."""
@@ -31,6 +33,10 @@ _URL = re.compile(
 )
 _LOOPBACK_IP = r"127(?:\.(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])){3}|\[::1\]"
 _LOOPBACK = re.compile(rf"{_LOOPBACK_IP}|localhost")
+_LINK_LOCAL = re.compile(
+    r"169\.254(?:\.(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])){2}|\[fe[89ab][0-9a-f]:[0-9a-f:]*\]"
+    r"|\[fd00:ec2::(?:23|254)\]"  # AWS's own, for pods and instances
+)
 _LOOPBACK_WITH_PORT = re.compile(rf"(?P<host>{_LOOPBACK_IP}):(?P<port>[0-9]{{1,5}})")
 _GOOGLE = re.compile(
     r"(?:[a-z0-9_-]+\.)*(?:googleapis\.com|google\.com|googleusercontent\.com|gstatic\.com|run\.app|"
@@ -96,6 +102,11 @@ def is_loopback(host: str) -> bool:
     return bool(_LOOPBACK.fullmatch(host))
 
 
+def is_local(host: str) -> bool:
+    """Whether `host` is this machine, or a link-local address (RFC 3927, RFC 4291 §2.5.6)."""
+    return is_loopback(host) or bool(_LINK_LOCAL.fullmatch(host))
+
+
 def is_google(host: str) -> bool:
     """Whether `host` is one of Google's own, metadata addresses included."""
     return bool(_GOOGLE.fullmatch(host))
@@ -139,6 +150,8 @@ def is_metadata(url: URL, env: "Mapping[str, str]") -> bool:
 
 def route(url: URL, env: "Mapping[str, str]") -> URL:
     """Where a request for `url` is really sent: metadata to its server, Google to the emulator while one is set."""
+    if url.host == METADATA_IP and url.target.startswith(_NOT_GOOGLE):
+        return url
     if url.host in METADATA_HOSTS or (url.scheme == "http" and url.target.startswith("/computeMetadata/v1/")):
         return url.to(metadata(env))
     here = emulator(env)
@@ -166,6 +179,7 @@ def service_host(host: str, service: str, universe: str = UNIVERSE) -> bool:
 _OLD = r"www\.googleapis\.com/oauth2/v[0-9]/[a-z]+|accounts\.google\.com/o/oauth2/(v[0-9]/)?[a-z]+"
 _MAY = {
     "token_uri": (("oauth2",), _OLD),
+    "token_url": (("sts",), ""),
     "service_account_impersonation_url": (("iamcredentials",), ""),
     "revoke_url": (("oauth2", "sts"), _OLD),
     "token_info_url": (("oauth2", "sts"), _OLD),

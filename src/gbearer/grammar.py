@@ -10,7 +10,9 @@ if TYPE_CHECKING:
 
     from gbearer.model import Ask
 
-SOURCES = ("auto", "adc", "file", "login", "gcloud", "metadata", "aws", "env")
+SOURCES = ("auto", "adc", "file", "login", "gcloud", "metadata", "aws", "github", "gitlab", "azure", "env")
+FEDERATED = ("aws", "github", "gitlab", "azure")
+"""The sources that need no file, but a `--provider`."""
 KINDS = ("access", "id", "jwt")
 MAX_LIFETIME = 43_200
 """12 hours: the longest that IAM Credentials lends an access token, in seconds."""
@@ -24,6 +26,12 @@ _ACCOUNT = re.compile(EMAIL.pattern + r"|[0-9]{5,30}")
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 §3.3
 _AUDIENCE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,2000}")
 _DURATION = re.compile(r"([0-9]{1,9})(s|m|h|d)?")
+_WHOLE = "projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER"
+_ROLE = re.compile(r"arn:aws[a-z-]*:(?:iam|sts)::[0-9]{12}:[A-Za-z0-9+=,.@_/-]+")
+_PROVIDER = re.compile(
+    r"(?:projects/[0-9]+/locations/[a-z0-9-]+/workloadIdentityPools|locations/[a-z0-9-]+/workforcePools)"
+    r"/[a-z][a-z0-9-]{2,62}/providers/[A-Za-z][A-Za-z0-9-]{2,62}"
+)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, None: 1}
 
 
@@ -52,6 +60,27 @@ def _scope(word: str) -> str:
     if word in ("email", "profile"):
         word = f"userinfo.{word}"
     return f"https://www.googleapis.com/auth/{word}"
+
+
+def provider(text: str) -> str:
+    """A provider's resource path, without the host that some write in front of it."""
+    return text.removeprefix("https:").removeprefix("//iam.googleapis.com/").removeprefix("/").rstrip("/")
+
+
+def provider_problem(path: str) -> tuple[str, str] | None:
+    """What is wrong with a provider's resource path, and what to do; None for a whole one."""
+    if _PROVIDER.fullmatch(path):
+        return None
+    parts = path.split("/")
+    if parts[0] == "projects" and len(parts) > 1 and not parts[1].isdigit():
+        number = f"gcloud projects describe {parts[1]} --format='value(projectNumber)'"
+        if PROJECT.fullmatch(parts[1]):
+            return "has a project id where its number belongs", number
+    if "providers" not in parts and any(part.endswith("Pools") for part in parts):
+        return "is a pool, not a provider in it", "add /providers/PROVIDER with the provider's name at the end"
+    if any(mark in path for mark in "${}"):
+        return "has a variable in it that was not filled in", f"write it out: {_WHOLE}"
+    return "is no provider", f"write it in full: {_WHOLE}"
 
 
 def problems(ask: "Ask") -> list[tuple[str, str]]:
@@ -149,4 +178,22 @@ def problems(ask: "Ask") -> list[tuple[str, str]]:
         f"--credentials names one credential and --source {ask.source} another",
         "drop one of the two",
     )
+    found += _federation(ask)
+    return found
+
+
+def _federation(ask: "Ask") -> list[tuple[str, str]]:
+    """The problems of --provider and --expect-role."""
+    found = []
+    if ask.source in FEDERATED and ask.provider is None:
+        found.append((f"--source {ask.source} needs a provider", f"add --provider {_WHOLE}"))
+    if ask.provider is not None and ask.source not in FEDERATED:
+        names = ", ".join(FEDERATED)
+        found.append(("--provider needs to know who vouches for this program", f"add --source, one of {names}"))
+    wrong = None if ask.provider is None else provider_problem(provider(ask.provider))
+    if wrong:
+        found.append((f"the provider {str(ask.provider)[:200]!r} {wrong[0]}", wrong[1]))
+    if ask.expect_role is not None and not _ROLE.fullmatch(ask.expect_role):
+        whole = "give it in full: --expect-role arn:aws:iam::ACCOUNT:role/NAME"
+        found.append((f"the role {ask.expect_role[:200]!r} is no ARN of AWS", whole))
     return found

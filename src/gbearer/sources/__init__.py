@@ -101,6 +101,13 @@ def _env(ask: "Ask", look: Look, _: "Transport", __: "Notes | None") -> Source |
     return env.find(ask, look)
 
 
+def _federated(ask: "Ask", look: Look, transport: "Transport", _: "Notes | None") -> Source | None:
+    """A provider that vouches for this program without a file: AWS, GitHub Actions, GitLab, Azure."""
+    from gbearer.sources import external
+
+    return external.find(ask, look, transport)
+
+
 def _later(ask: "Ask", _: Look, __: "Transport", ___: "Notes | None") -> Source | None:
     raise UsageError(
         f"--source {ask.source} does not exist in this version yet",
@@ -117,7 +124,10 @@ ORDER: "dict[str, tuple[Find, ...]]" = {
     "env": (_env,),
     "login": (_later,),
     "gcloud": (_later,),
-    "aws": (_later,),
+    "aws": (_federated,),
+    "github": (_federated,),
+    "gitlab": (_federated,),
+    "azure": (_federated,),
 }
 """The places of each `--source`, in the order in which they are looked at. A new kind is one line here."""
 

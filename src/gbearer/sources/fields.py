@@ -27,6 +27,10 @@ GRAMMARS = {
     "refresh_token": (_PRINTABLE, "one word"),
     "rapt_token": (_PRINTABLE, "one word"),
     "token_uri": (_PRINTABLE, "a URL"),
+    "token_url": (_PRINTABLE, "a URL"),
+    "token_info_url": (_PRINTABLE, "a URL"),
+    "audience": (_PRINTABLE, "one word"),
+    "workforce_pool_user_project": (grammar.PROJECT, "a project"),
     "service_account_impersonation_url": (_PRINTABLE, "a URL"),
     "universe_domain": (re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+"), "a domain"),
 }

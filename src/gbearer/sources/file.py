@@ -6,7 +6,7 @@ import re
 from _blake2 import blake2b  # hashlib costs ten times as much to import
 
 from gbearer.errors import BadCredentials
-from gbearer.sources import impersonated, key, user, wellknown
+from gbearer.sources import external, impersonated, key, user, wellknown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,13 +14,19 @@ if TYPE_CHECKING:
     from gbearer.sources.look import Look
     from gbearer.sources.source import Source
 
-_KINDS = {"service_account": key.load, "authorized_user": user.load, "impersonated_service_account": impersonated.load}
+_KINDS = {
+    "service_account": key.load,
+    "authorized_user": user.load,
+    "impersonated_service_account": impersonated.load,
+    "external_account": external.load,
+}
 _WORDS = {
     "service_account": "service account key",
     "authorized_user": "user credential",
     "impersonated_service_account": "impersonation file",
+    "external_account": "federation",
 }
-_LATER = ("external_account", "external_account_authorized_user", "gdch_service_account")
+_LATER = ("external_account_authorized_user", "gdch_service_account")
 _LONGEST_PATH = 200
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}={0,2}")
 
@@ -85,7 +91,8 @@ def load(data: bytes, where: str, ask: "Ask", look: "Look") -> "Source":
         raise _unknown(info, kind, where)
     source = loader(info, where, ask, look)
     source.where = where
-    source.fingerprint = blake2b(data, digest_size=32).hexdigest()
+    if kind != "external_account":  # whose subject token that is, the file alone does not say
+        source.fingerprint = blake2b(data, digest_size=32).hexdigest()
     return source
 
 

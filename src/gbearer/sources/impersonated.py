@@ -32,7 +32,7 @@ def load(info: "fields.Info", where: str, ask: "Ask", look: "Look") -> "Source":
         ("quota_project_id", "universe_domain"),
     )
     fields.universe(info, where)
-    target = _target(fields.text(info, "service_account_impersonation_url"), where, ask, look)
+    target_account = target(fields.text(info, "service_account_impersonation_url"), where, ask, look)
     delegates = _delegates(info.get("delegates"), where)
     beneath = info.get("source_credentials")
     if not isinstance(beneath, dict):
@@ -43,15 +43,17 @@ def load(info: "fields.Info", where: str, ask: "Ask", look: "Look") -> "Source":
         shown = f"{kind[:60]!r}" if isinstance(kind, str) else "missing"
         raise _broken(where, f"the type of source_credentials is {shown}, not service_account or authorized_user")
     source = loader(beneath, f"source_credentials of {where}", ask, look)
-    source.impersonate = (*delegates, target)
+    source.impersonate = (*delegates, target_account)
     source.scopes = fields.scopes(info, where) or (CLOUD_PLATFORM,)
     source.quota_project = fields.text(info, "quota_project_id") or None
     source.project = None  # google-auth's rule: the project beneath is not the target's
     return source
 
 
-def _target(text: str, where: str, ask: "Ask", look: "Look") -> str:
-    url = endpoints.check_field("service_account_impersonation_url", text, where, look.env, trust=ask.trust_config)
+def target(text: str, where: str, ask: "Ask", look: "Look", universe: str = endpoints.UNIVERSE) -> str:
+    """The service account in the `service_account_impersonation_url` of the file at `where`, after its host's check."""
+    field, trust = "service_account_impersonation_url", ask.trust_config
+    url = endpoints.check_field(field, text, where, look.env, universe=universe, trust=trust)
     found = _PATH.fullmatch(url.target)
     if not found:
         raise _broken(where, f"service_account_impersonation_url names no service account: {url.target[:120]!r}")

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gbearer.model import Ask
+    from gbearer.sources.external import Federation, Identity
     from gbearer.transport import Transport
 
     Make = Callable[[Ask, Transport], Any]
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 class Source:
     """A credential that was found, not yet used: plain facts, and the function that makes google-auth's object of it.
 
-    name          the kind of place: "file", "adc", "metadata" or "env"
-    kind          "service_account", "authorized_user", "metadata" or "token"
+    name          the kind of place: "file", "adc", "metadata", "env", "aws", "github", "gitlab" or "azure"
+    kind          "service_account", "authorized_user", "external_account", "metadata" or "token"
     where         the path, or words, for messages
     fingerprint   pins the identity for the disk cache; None for one that is not pinned
     principal     who it is, "" where the file does not say
@@ -29,11 +30,14 @@ class Source:
     universe      the universe domain
     client_id     the client id in the file, "" where there is none
     gcloud        whether this is gcloud's own file: only then its configuration names the project
+    lifetime      seconds that a token of the chain that the file brings shall live, None where it does not say
+    federation    provider and pool of a federated credential, None for any other
+    identify      says whose subject token that is (it may send requests), None for any other
     """
 
     __slots__ = (
-        "_make", "base_scopes", "client_id", "fingerprint", "gcloud", "impersonate", "kind", "name", "principal",
-        "project", "quota_project", "scopes", "universe", "where",
+        "_make", "base_scopes", "client_id", "federation", "fingerprint", "gcloud", "identify", "impersonate", "kind",
+        "lifetime", "name", "principal", "project", "quota_project", "scopes", "universe", "where",
     )  # fmt: skip
 
     def __init__(
@@ -63,6 +67,9 @@ class Source:
         self.impersonate: tuple[str, ...] = ()
         self.universe = "googleapis.com"
         self.gcloud = False
+        self.lifetime: int | None = None
+        self.federation: Federation | None = None
+        self.identify: Callable[[Transport], Identity] | None = None
 
     def default_scopes(self, ask: "Ask") -> tuple[str, ...]:
         """The scopes for `ask` where it names none: cloud-platform, for a user's credential what the file says."""

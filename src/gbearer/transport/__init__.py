@@ -70,6 +70,7 @@ class Transport:
         self.requests = 0
         self._deadline = time.monotonic() + total
         self._pools: dict[str, urllib3.PoolManager] = {}
+        self._certs: dict[str, tuple[str, str]] = {}
 
     def __call__(
         self,
@@ -88,6 +89,10 @@ class Transport:
             if refused.status == 404 and "/computeMetadata/v1/universe/" in refused.url:
                 return Answer(refused.url, 404, refused.headers, refused.body)  # means googleapis.com
             raise
+
+    def present(self, url: str, cert: tuple[str, str]) -> None:
+        """Show a client certificate to the host of `url` and to no other: the paths of it and of its key, in PEM."""
+        self._certs[endpoints.parse(url).origin] = cert
 
     def send(
         self,
@@ -152,7 +157,9 @@ class Transport:
         def exchange() -> tuple[int, "Mapping[str, str]", bytes]:
             pool = self._pools.get(target.origin)
             if pool is None:
-                pool = self._pools[target.origin] = open_connection_pool(target, self.env)
+                # the certificate is for who was asked, not for an emulator in its place
+                cert = self._certs.get(asked.origin) if target.origin == asked.origin else None
+                pool = self._pools[target.origin] = open_connection_pool(target, self.env, cert)
             response = pool.urlopen(
                 method,
                 str(target),

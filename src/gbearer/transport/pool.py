@@ -1,7 +1,7 @@
 """Connections: which authorities are trusted and which proxy is used, from the variables everybody reads."""
 
 from gbearer import endpoints
-from gbearer.errors import UsageError
+from gbearer.errors import BadCredentials, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,11 +13,16 @@ if TYPE_CHECKING:
 _contexts: "dict[tuple[str, str], ssl.SSLContext]" = {}
 
 
-def open_connection_pool(url: endpoints.URL, env: "Mapping[str, str]") -> "urllib3.PoolManager":
-    """A urllib3 manager for `url`, through the proxy that `env` names where it names one for this host."""
+def open_connection_pool(
+    url: endpoints.URL, env: "Mapping[str, str]", cert: tuple[str, str] | None = None
+) -> "urllib3.PoolManager":
+    """A urllib3 manager for `url`, through the proxy that `env` names where it names one for this host.
+
+    `cert` are the paths of a client certificate and of its key; BadCredentials when they cannot be used.
+    """
     import urllib3
 
-    context = tls_context(env) if url.scheme == "https" else None
+    context = tls_context(env, cert) if url.scheme == "https" else None
     proxy = proxy_for(url, env)
     if proxy is None:
         return urllib3.PoolManager(ssl_context=context, maxsize=4)
@@ -39,8 +44,8 @@ def open_connection_pool(url: endpoints.URL, env: "Mapping[str, str]") -> "urlli
 
 
 def proxy_for(url: endpoints.URL, env: "Mapping[str, str]") -> str | None:
-    """The proxy's URL, or None: loopback and metadata addresses never go through one."""
-    if endpoints.is_loopback(url.host) or endpoints.is_metadata(url, env):
+    """The proxy's URL, or None: loopback, link-local and metadata addresses never go through one."""
+    if endpoints.is_local(url.host) or endpoints.is_metadata(url, env):
         return None
     names = (f"{url.scheme}_proxy", f"{url.scheme}_proxy".upper(), "all_proxy", "ALL_PROXY")
     proxy = next((env[name] for name in names if env.get(name)), None)
@@ -54,8 +59,11 @@ def proxy_for(url: endpoints.URL, env: "Mapping[str, str]") -> str | None:
     return proxy if "://" in proxy else f"http://{proxy}"
 
 
-def tls_context(env: "Mapping[str, str]") -> "ssl.SSLContext":
-    """The TLS context for the CA bundle that `env` names, or the system's; made once for each bundle."""
+def tls_context(env: "Mapping[str, str]", cert: tuple[str, str] | None = None) -> "ssl.SSLContext":
+    """The TLS context for the CA bundle that `env` names, or the system's; made once for each bundle.
+
+    With a client certificate it is made anew: the files may have been replaced.
+    """
     import os
     import ssl
 
@@ -63,7 +71,7 @@ def tls_context(env: "Mapping[str, str]") -> "ssl.SSLContext":
     folder = env.get("SSL_CERT_DIR", "")
     if os.path.isdir(file):
         file, folder = "", file
-    context = _contexts.get((file, folder))
+    context = None if cert else _contexts.get((file, folder))
     if context is None:
         try:
             context = ssl.create_default_context(cafile=file or None, capath=folder or None)
@@ -77,5 +85,30 @@ def tls_context(env: "Mapping[str, str]") -> "ssl.SSLContext":
             import certifi
 
             context.load_verify_locations(certifi.where())
-        _contexts[file, folder] = context
+        if cert is None:
+            _contexts[file, folder] = context
+        else:
+            _present(context, cert)
     return context
+
+
+def _present(context: "ssl.SSLContext", cert: tuple[str, str]) -> None:
+    """Load the client certificate; a key that has a passphrase is refused, never asked for."""
+
+    def passphrase() -> str:
+        raise ValueError
+
+    try:
+        context.load_cert_chain(*cert, passphrase)
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        why = "the key is encrypted with a passphrase" if isinstance(error, ValueError) else _tls_reason(error)
+        raise BadCredentials(
+            f"the client certificate {cert[0]} cannot be used with the key {cert[1]}",
+            why=why,
+            fix="name a certificate and the key that it was made for, both in PEM, the key without a passphrase",
+        ) from None
+
+
+def _tls_reason(error: OSError) -> str:
+    reason = str(getattr(error, "reason", None) or error.strerror or "they cannot be read")
+    return "they do not match" if "MISMATCH" in reason else reason.lower().replace("_", " ")

@@ -1,0 +1,105 @@
+"""Federation: somebody outside Google vouches for this program, and STS gives a token for it (`external_account`)."""
+
+from _blake2 import blake2b  # hashlib costs ten times as much to import
+
+from gbearer.errors import BadCredentials, Denied, UsageError
+from gbearer.model import CLOUD_PLATFORM
+from gbearer.sources.external import federation
+from gbearer.sources.external.federation import Federation
+from gbearer.sources.external.identity import Identity
+from gbearer.sources.source import Source
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from gbearer.model import Ask
+    from gbearer.sources import fields
+    from gbearer.sources.look import Look
+    from gbearer.transport import Transport
+
+    Obtain = Callable[[Transport], str]
+    Identify = Callable[[Transport], Identity]
+
+__all__ = ["Federation", "Identity", "find", "load", "workload"]
+
+
+def load(info: "fields.Info", where: str, ask: "Ask", look: "Look") -> Source:
+    """The credential in a file of the type `external_account`; BadCredentials naming everything that is wrong."""
+    source = info.get("credential_source")
+    if info.get("subject_token_type") == federation.AWS or (isinstance(source, dict) and "environment_id" in source):
+        from gbearer.sources import aws
+
+        return aws.load(info, where, ask, look)
+    found = federation.read(info, where, ask, look)
+    raise BadCredentials(f"{found.where} has a credential_source that is not known", fix=federation.remake(info))
+
+
+def find(ask: "Ask", look: "Look", transport: "Transport") -> Source:
+    """The source of `--source aws`, `github`, `gitlab` or `azure` with `--provider`."""
+    if ask.source == "aws":
+        from gbearer.sources import aws
+
+        return aws.find(ask, look, transport)
+    raise UsageError(f"--source {ask.source} does not exist yet", fix="use another")
+
+
+def workload(
+    found: Federation,
+    look: "Look",
+    *,
+    obtain: "Obtain",
+    fingerprint: str | None,
+    identify: "Identify",
+    cert: tuple[str, str] | None = None,
+) -> Source:
+    """A source that exchanges, at `found`'s STS, the subject token that `obtain` brings.
+
+    obtain       gives the subject token, anew for every exchange; may send requests; raises our errors
+    fingerprint  pins whose subject token that is, beyond what `found` says; None for one that is not pinned,
+                 which then is never on disk. Whether files and environment alone pin it is for `look.remember`
+    identify     says who that is, for `whoami` and for the binding line in an error; may send requests
+    cert         paths of a client certificate and its key in PEM, for STS over mTLS (RFC 8705)
+    """
+    del look
+
+    def make(ask: "Ask", transport: "Transport") -> "Any":
+        _check_possible(ask, found)
+        from gbearer.sources.external import exchanged
+
+        return exchanged.credential(found, ask.scopes or source.default_scopes(ask), obtain, transport, cert)
+
+    source = Source("external_account", make, quota_project=found.quota_project, where=found.where)
+    source.impersonate = (found.impersonate,) if found.impersonate else ()
+    source.lifetime = found.lifetime
+    source.universe = found.universe
+    source.scopes = source.base_scopes = (CLOUD_PLATFORM,)
+    source.federation = found
+    source.identify = identify
+    if fingerprint is not None:
+        source.fingerprint = blake2b(f"{found.described()}\0{fingerprint}".encode(), digest_size=32).hexdigest()
+    return source
+
+
+def _check_possible(ask: "Ask", found: Federation) -> None:
+    """What STS itself cannot give: it knows access tokens and no more."""
+    if ask.kind == "id":
+        raise Denied(
+            f"federation alone gives no ID token for {ask.audience}",
+            why=f"{found.where} names no service account to act as, and Google makes ID tokens for accounts only",
+            fix="add --impersonate SERVICE_ACCOUNT with one that this identity may act as "
+            "(it needs roles/iam.workloadIdentityUser on it, and nothing more)",
+        )
+    if ask.kind == "jwt":
+        raise UsageError(
+            "a self-signed JWT needs a service account key",
+            why=f"{found.where} is a federation, which has no key to sign with",
+            fix="name a key: --credentials key.json, or drop --type jwt",
+        )
+    if ask.subject:
+        raise UsageError(
+            "--subject needs a service account",
+            why=f"{found.where} is a federation, and only a service account can be granted domain-wide delegation",
+            fix=f"add --impersonate SERVICE_ACCOUNT with the one that may act for {ask.subject}",
+        )
