@@ -2,7 +2,7 @@
 
 from gbearer import endpoints
 from gbearer.errors import BadCredentials, Denied, Error, LoginRequired, Unreachable, UsageError
-from gbearer.exchange import claims
+from gbearer import claims
 from gbearer.exchange.said import Said
 
 TYPE_CHECKING = False

@@ -4,7 +4,7 @@ import time
 
 from gbearer import grammar, log
 from gbearer.errors import Error, LoginRequired, Unreachable
-from gbearer.exchange import claims
+from gbearer import claims
 from gbearer.exchange.watch import server_time
 from gbearer.model import Token
 
