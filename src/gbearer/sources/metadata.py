@@ -1,8 +1,5 @@
 """The metadata server's own service account: Compute Engine, GKE, Cloud Run, Functions, App Engine."""
 
-import os
-from _blake2 import blake2b  # hashlib costs ten times as much to import
-
 from gbearer import endpoints
 from gbearer.errors import UsageError
 from gbearer.model import CLOUD_PLATFORM
@@ -32,7 +29,7 @@ def find(look: "Look", transport: "Transport", notes: "detect.Notes | None", *, 
     look.found(PLACE, reason)
     look.remember = False  # neither files nor variables say whose machine this is
     origin = endpoints.metadata(look.env).origin
-    return source_at(origin, _pinned(look, origin))
+    return source_at(origin, detect.machine(look, origin))
 
 
 def source_at(origin: str, fingerprint: str | None) -> Source:
@@ -67,16 +64,3 @@ def _anybody(url: str, **_: object) -> "Answer":
     from gbearer.transport import Answer
 
     return Answer(url, 200, {"content-type": "application/json"}, b'{"email": ""}')
-
-
-def _pinned(look: "Look", origin: str) -> str | None:
-    """A digest of what tells this machine, since its last start, from every other; None where that is unknown."""
-    here = detect.boot(look)
-    if not here:
-        return None
-    try:
-        network = os.readlink(os.path.join(look.root, "proc/self/ns/net"))
-    except OSError:
-        network = ""
-    parts = f"{here}\0{os.uname().nodename}\0{network}\0{origin}"
-    return blake2b(parts.encode(), digest_size=32).hexdigest()

@@ -32,12 +32,13 @@ class Source:
     gcloud        whether this is gcloud's own file: only then its configuration names the project
     lifetime      seconds that a token of the chain that the file brings shall live, None where it does not say
     federation    provider and pool of a federated credential, None for any other
+    patience      seconds that obtaining a subject token may take beyond the usual
     identify      says whose subject token that is (it may send requests), None for any other
     """
 
     __slots__ = (
         "_make", "base_scopes", "client_id", "federation", "fingerprint", "gcloud", "identify", "impersonate", "kind",
-        "lifetime", "name", "principal", "project", "quota_project", "scopes", "universe", "where",
+        "lifetime", "name", "patience", "principal", "project", "quota_project", "scopes", "universe", "where",
     )  # fmt: skip
 
     def __init__(
@@ -68,6 +69,7 @@ class Source:
         self.universe = "googleapis.com"
         self.gcloud = False
         self.lifetime: int | None = None
+        self.patience = 0.0
         self.federation: Federation | None = None
         self.identify: Callable[[Transport], Identity] | None = None
 
