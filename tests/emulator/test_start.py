@@ -53,13 +53,17 @@ def test_the_directory_and_its_files_are_the_owners_alone(tmp_path: Path) -> Non
     before = os.umask(0)
     try:
         with emulator.running(dir=tmp_path / "new") as em:
-            files = [path for path in em.dir.iterdir() if path.is_file()]
+            files = [path for path in em.dir.rglob("*") if path.is_file()]
+            folders = [path for path in em.dir.rglob("*") if path.is_dir()]
     finally:
         os.umask(before)
     assert mode(tmp_path / "new") == 0o700
-    assert {path.name for path in files} == {
-        "key.json", "user.json", "impersonated.json", "env.sh", "emulator-keys.json"}  # fmt: skip
+    names = {path.name for path in files if path.parent == tmp_path / "new"}
+    assert {name for name in names if not name.startswith("external-")} == {
+        "key.json", "user.json", "impersonated.json", "env.sh", "emulator-keys.json", "pools.json",
+        "aws.sh"}  # fmt: skip
     assert {mode(path) for path in files} == {0o600}
+    assert {mode(path) for path in folders} == {0o700}
 
 
 def test_the_files_are_what_google_makes_and_carry_the_mark(em: Emulator) -> None:

@@ -1,12 +1,15 @@
-"""The emulator's own addresses under /_emulator/: log, reset, faults; answered to this machine only."""
+"""The emulator's own addresses under /_emulator/: log, reset, faults, and changes to pools; for this machine only."""
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 from aiohttp import web
 
-from gbearer.emulator import faults
+from gbearer.emulator import bindings, faults
 from gbearer.emulator.answers import NO_STORE, json_answer
 from gbearer.emulator.state import State, host_of, is_loopback
+from gbearer.emulator.sts import default, pools, subjects
 
 PREFIX = "/_emulator/"
 
@@ -30,7 +33,12 @@ async def control(state: State, request: web.Request) -> web.StreamResponse:
             return _problem(400, str(error))
         plan(state, planned, skew)
         return json_answer({"planned": len(state.faults.planned), "clock_skew": state.world.clock.skew})
-    return _problem(404, "GET log, POST reset, POST faults")
+    if request.method == "POST" and action[1] in _CHANGES:
+        try:
+            return json_answer(_CHANGES[action[1]](state, json.loads(await request.read())))
+        except (ValueError, KeyError) as error:
+            return _problem(400, str(error))
+    return _problem(404, f"GET log, POST reset, POST faults, {', '.join(f'POST {name}' for name in _CHANGES)}")
 
 
 def plan(state: State, planned: list[faults.Fault], skew: float | None) -> None:
@@ -38,6 +46,43 @@ def plan(state: State, planned: list[faults.Fault], skew: float | None) -> None:
     state.faults.planned += planned
     if skew is not None:
         state.world.clock.skew = skew
+
+
+def bind(state: State, document: object) -> dict[str, int]:
+    """Add and remove role bindings: `{"add": [BINDING], "remove": [BINDING]}`; ValueError if not understood."""
+    given: dict[str, Any] = document if isinstance(document, dict) else {}
+    if not given or set(given) - {"add", "remove"}:
+        raise ValueError("an object with add, remove or both, each a list of bindings")
+    added = {one for item in given.get("add", []) for one in bindings.parse(item)}
+    removed = {one for item in given.get("remove", []) for one in bindings.parse(item)}
+    state.world.bindings = (state.world.bindings | added) - removed
+    return {"bindings": len(state.world.bindings)}
+
+
+def add_provider(state: State, document: object) -> str:
+    """Add or replace `{"pool": RESOURCE, "name": ID, "provider": PROVIDER}`; its audience, or ValueError."""
+    given: dict[str, Any] = document if isinstance(document, dict) else {}
+    pool, name = given.get("pool", default.POOL_RESOURCE), given.get("name")
+    if not isinstance(pool, str) or not isinstance(name, str):
+        raise ValueError("an object with name and provider, and pool (a resource name) if it is not the usual one")
+    provider = pools.parse_provider(pool, name, given.get("provider"))
+    state.world.federation.providers[provider.resource] = provider
+    return provider.audience
+
+
+def _subject_token(state: State, document: object) -> dict[str, str]:
+    given: dict[str, Any] = document if isinstance(document, dict) else {}
+    claims, provider = given.get("claims", {}), state.world.federation.find(str(given.get("provider", "oidc")))
+    if not isinstance(claims, dict) or provider.kind != "oidc":
+        raise ValueError("an object with provider (an OIDC one) and claims")
+    return {"token": subjects.id_token(state.world, provider, claims)}
+
+
+_CHANGES: dict[str, Callable[[State, object], object]] = {
+    "bindings": bind,
+    "providers": lambda state, document: {"audience": add_provider(state, document)},
+    "subject-token": _subject_token,
+}
 
 
 def _problem(status: int, message: str) -> web.Response:

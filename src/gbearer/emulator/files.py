@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gbearer.emulator import jose
-from gbearer.emulator.world import PROJECT_ID, ROBOT, TARGET, Secrets, World
+from gbearer.emulator import external, jose
+from gbearer.emulator.sts import account, default, pools
+from gbearer.emulator.world import PROJECT_ID, PROJECT_NUMBER, ROBOT, TARGET, Secrets, World
 from gbearer.errors import BadCredentials
 
 KEPT = "emulator-keys.json"
 KEY, USER, IMPERSONATED, ENV = "key.json", "user.json", "impersonated.json", "env.sh"
+POOLS, AWS = "pools.json", "aws.sh"
 _MARKED = {KEY: ("private_key_id",), USER: ("client_id",), IMPERSONATED: ("source_credentials", "client_id")}
 
 
@@ -31,6 +33,7 @@ def load(directory: Path) -> Secrets:
         secrets.keys = {name: jose.load_key(key["kid"], key["pem"]) for name, key in kept["keys"].items()}
         secrets.client_id, secrets.client_secret = kept["client_id"], kept["client_secret"]
         secrets.refresh_token = kept["refresh_token"]
+        secrets.others = {str(name): str(value) for name, value in kept.get("others", {}).items()}
     except FileNotFoundError:
         _adopt(directory, secrets)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -40,6 +43,27 @@ def load(directory: Path) -> Secrets:
             fix="delete that file (key.json and user.json will be made anew), or name another --dir",
         ) from None
     return secrets
+
+
+def federation(directory: Path) -> pools.Federation:
+    """The pools of `directory`; BadCredentials when its pools.json is not understood. A new one gets the default."""
+    path = directory / POOLS
+    try:
+        text = path.read_text()
+    except FileNotFoundError:
+        text = pools.text(default.document())
+        _write(path, text)
+    try:
+        read = pools.parse(json.loads(text), PROJECT_NUMBER)
+        if read.aws:
+            account.check_url(read.aws)
+    except ValueError as error:
+        raise BadCredentials(
+            f"{path} is not understood",
+            why=str(error),
+            fix="mend it, or delete it to get the emulator's own pools again",
+        ) from None
+    return read
 
 
 def _adopt(directory: Path, secrets: Secrets) -> None:
@@ -68,11 +92,15 @@ def _refuse_foreign(path: Path, path_to_mark: tuple[str, ...]) -> None:
     for name in path_to_mark:
         value = value.get(name) if isinstance(value, dict) else None
     if not isinstance(value, str) or not value.startswith(jose.KEY_MARK):
-        raise BadCredentials(
-            f"{path} was not written by an emulator",
-            why="the emulator writes its own file of that name and overwrites nobody else's",
-            fix="name an empty directory with --dir",
-        )
+        raise _not_ours(path)
+
+
+def _not_ours(path: Path) -> BadCredentials:
+    return BadCredentials(
+        f"{path} was not written by an emulator",
+        why="the emulator writes its own file of that name and overwrites nobody else's",
+        fix="name an empty directory with --dir",
+    )
 
 
 def write(directory: Path, world: World, url: str) -> dict[str, str]:
@@ -87,8 +115,27 @@ def write(directory: Path, world: World, url: str) -> dict[str, str]:
     }
     for name, document in documents.items():
         _write(directory / name, json.dumps(document, indent=2) + "\n")
+    write_external(directory, world, url)
     _write(directory / ENV, _shell(environment, directory))
     return environment
+
+
+def write_external(directory: Path, world: World, url: str) -> None:
+    """Write the external-*.json files, those for other clients, and what they need beside them."""
+    for folder in (external.CLIENTS, external.SUBJECT):
+        (directory / folder).mkdir(mode=0o700, exist_ok=True)
+    for name, document in external.documents(directory, world, url).items():
+        if external.foreign(directory / name):
+            raise _not_ours(directory / name)
+        _write(directory / name, json.dumps(document, indent=2) + "\n")
+    _write(directory / AWS, external.aws_shell(world))
+    write_subjects(directory, world)
+
+
+def write_subjects(directory: Path, world: World) -> None:
+    """Write the subject tokens anew."""
+    for name, text in external.subject_files(world).items():
+        _write(directory / name, text)
 
 
 def save(directory: Path, secrets: Secrets) -> None:
@@ -98,6 +145,7 @@ def save(directory: Path, secrets: Secrets) -> None:
         "client_id": secrets.client_id,
         "client_secret": secrets.client_secret,
         "refresh_token": secrets.refresh_token,
+        "others": secrets.others,
     }
     _write(directory / KEPT, json.dumps(kept, indent=2) + "\n")
 
@@ -171,6 +219,11 @@ def _shell(environment: Mapping[str, str], directory: Path) -> str:
     lines += [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
     lines += ["# A credential file, for clients that are to use one instead of the metadata server:"]
     lines += [f"# export GOOGLE_APPLICATION_CREDENTIALS={shlex.quote(str(directory / KEY))}"]
+    lines += [
+        "# Federated ones: external-*.json (they name Google's hosts, which gbearer sends here); for google-auth,"
+    ]
+    lines += [f"# gcloud and others that go where the file says: {shlex.quote(str(directory / external.CLIENTS))}"]
+    lines += [f"# An AWS identity for external-aws.json, if there is no other: . {shlex.quote(str(directory / AWS))}"]
     return "\n".join(lines) + "\n"
 
 

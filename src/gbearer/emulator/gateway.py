@@ -8,7 +8,7 @@ from gbearer.emulator import jose, scopes
 from gbearer.emulator.answers import api_refusal, credentials_invalid, credentials_missing, scope_insufficient
 from gbearer.emulator.issued import ISSUER
 from gbearer.emulator.state import Call, State
-from gbearer.emulator.world import DENIED_QUOTA_PROJECT
+from gbearer.emulator.world import DENIED_QUOTA_PROJECT, account_member
 
 _BEARER = re.compile(r"bearer +([A-Za-z0-9\-._~+/]+=*) *\Z", re.IGNORECASE)  # RFC 6750 §2.1
 _LEEWAY = 300  # seconds
@@ -17,11 +17,16 @@ _HOUR = 3600
 
 @dataclass(frozen=True)
 class Caller:
-    """Who called; `scopes` is None for an audience-form JWT, which is not limited by scopes."""
+    """Who called; `scopes` is None for an audience-form JWT, which is not limited by scopes.
+
+    A federated caller has a principal for an e-mail address; `members` is what IAM policies may call the caller.
+    """
 
     email: str
     unique_id: str
     scopes: tuple[str, ...] | None
+    members: frozenset[str]
+    federated: bool = False
 
 
 def bearer(headers: Mapping[str, str], name: str = "Authorization") -> str | None:
@@ -46,7 +51,8 @@ def authenticate(state: State, call: Call, wanted: tuple[str, ...] = ()) -> Call
             raise credentials_invalid(call.service, method, "ACCESS_TOKEN_EXPIRED")
         if found.access is None:
             raise credentials_invalid(call.service, method)
-        caller = Caller(found.access.email, found.access.unique_id, found.access.scopes)
+        access = found.access
+        caller = Caller(access.email, access.unique_id, access.scopes, access.members, access.federated)
     call.entry.principal = caller.email
     if wanted and caller.scopes is not None and not any(scopes.covers(caller.scopes, one) for one in wanted):
         raise scope_insufficient(call.service, method, " ".join(wanted))
@@ -73,6 +79,7 @@ def _jwt_caller(state: State, call: Call, token: str, method: str) -> Caller | N
         raise credentials_invalid(call.service, method, "ACCESS_TOKEN_EXPIRED")
     if issued_at > now + _LEEWAY or not 0 < expires_at - issued_at <= _HOUR:
         raise credentials_invalid(call.service, method)
+    members = frozenset({account_member(account.email)})
     audience, scope = claims.get("aud") or "", str(claims.get("scope") or "")
     if bool(audience) == bool(scope):  # never both, never neither
         raise credentials_invalid(call.service, method)
@@ -80,10 +87,10 @@ def _jwt_caller(state: State, call: Call, token: str, method: str) -> Caller | N
         granted = tuple(scope.split())
         if not all(scopes.well_formed(one) for one in granted):
             raise credentials_invalid(call.service, method)
-        return Caller(account.email, account.unique_id, granted)
+        return Caller(account.email, account.unique_id, granted, members)
     if audience not in (f"https://{call.host}/", f"{call.origin}/"):
         raise credentials_invalid(call.service, method)
-    return Caller(account.email, account.unique_id, None)
+    return Caller(account.email, account.unique_id, None, members)
 
 
 def _check_quota_project(call: Call, project: str | None) -> None:

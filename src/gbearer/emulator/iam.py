@@ -15,7 +15,7 @@ from gbearer.emulator.answers import api_refusal, invalid_argument, json_answer
 from gbearer.emulator.issued import HOUR, account_id_token
 from gbearer.emulator.oauth import FORM, read_form
 from gbearer.emulator.state import Call, State
-from gbearer.emulator.world import ORGANIZATION_NUMBER, ServiceAccount
+from gbearer.emulator.world import ORGANIZATION_NUMBER, ServiceAccount, account_member
 
 _SCOPES = (scopes.CLOUD_PLATFORM, scopes.IAM)
 _DURATION = re.compile(r"(\d{1,12})(\.\d{1,9})?s\Z", re.ASCII)
@@ -34,7 +34,7 @@ async def method(state: State, call: Call) -> web.StreamResponse:
     if project != "-":
         raise invalid_argument()
     account = _find(state, name)
-    _check_chain(state, caller.email, body.get("delegates"), account, permission)
+    _check_chain(state, caller.members, body.get("delegates"), account, permission)
     return json_answer(answer(state, call, account, body))
 
 
@@ -59,8 +59,10 @@ def _find(state: State, name: str) -> ServiceAccount:
     return account
 
 
-def _check_chain(state: State, caller: str, delegates: object, target: ServiceAccount, permission: str) -> None:
-    """Every link of caller, delegates and target needs the token creator role on the next."""
+def _check_chain(
+    state: State, caller: frozenset[str], delegates: object, target: ServiceAccount, permission: str
+) -> None:
+    """Every link of caller, delegates and target needs a role with the permission on the next."""
     names = [] if delegates is None else delegates
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise invalid_argument()
@@ -68,12 +70,12 @@ def _check_chain(state: State, caller: str, delegates: object, target: ServiceAc
     for name in names:
         link = _find(state, name)
         _check_link(state, actor, link.email, "iam.serviceAccounts.implicitDelegation")
-        actor = link.email
+        actor = frozenset({account_member(link.email)})
     _check_link(state, actor, target.email, permission)
 
 
-def _check_link(state: State, actor: str, target: str, permission: str) -> None:
-    if not state.world.may_act_as(actor, target):
+def _check_link(state: State, actor: frozenset[str], target: str, permission: str) -> None:
+    if not state.world.may(actor, target, permission):
         raise api_refusal(
             403,
             f"Permission '{permission}' denied on resource (or it may not exist).",

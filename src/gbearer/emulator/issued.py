@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from gbearer.emulator import jose, scopes
-from gbearer.emulator.world import Grant, World
+from gbearer.emulator.world import Grant, World, account_member
 
 ISSUER = "https://accounts.google.com"
 HOUR = 3600
@@ -17,7 +17,11 @@ _FUTURE = 300  # seconds that an `iat` may lie ahead of our clock
 
 @dataclass(frozen=True)
 class Access:
-    """What an access token stands for. `azp` is the client id, or the service account's unique id."""
+    """What an access token stands for. `azp` is the client id, or the service account's unique id.
+
+    `members` is everything that IAM policies may call its bearer; a federated one has a principal for an e-mail
+    address, and its subject for an id.
+    """
 
     email: str
     unique_id: str
@@ -26,6 +30,12 @@ class Access:
     expires_at: float
     refresh_token: str = ""
     user: bool = False
+    members: frozenset[str] = frozenset()
+
+    @property
+    def federated(self) -> bool:
+        """Whether the Security Token Service issued it."""
+        return self.email.startswith("principal:")
 
 
 @dataclass(frozen=True)
@@ -47,15 +57,25 @@ class Issued:
     def for_account(self, email: str, wanted: tuple[str, ...], lifetime: int = HOUR) -> tuple[str, Access]:
         """A new access token of a service account."""
         unique_id = self.world.accounts[email].unique_id
-        access = Access(email, unique_id, unique_id, wanted, self.world.clock.now() + lifetime)
+        members = frozenset({account_member(email)})
+        expires_at = self.world.clock.now() + lifetime
+        access = Access(email, unique_id, unique_id, wanted, expires_at, members=members)
         return self._add("ya29.c.c0A" + secrets.token_urlsafe(180), access)
 
     def for_user(self, email: str, wanted: tuple[str, ...], azp: str, grant: Grant | None = None) -> tuple[str, Access]:
         """A new access token of a user: by `grant`, or by a service account acting for them."""
         refresh_token = grant.refresh_token if grant else ""
         unique_id = self.world.users[email].unique_id
-        access = Access(email, unique_id, azp, wanted, self.world.clock.now() + HOUR, refresh_token, user=True)
+        members, expires_at = frozenset({f"user:{email}"}), self.world.clock.now() + HOUR
+        access = Access(email, unique_id, azp, wanted, expires_at, refresh_token, user=True, members=members)
         return self._add("ya29.a0A" + secrets.token_urlsafe(150), access)
+
+    def for_federated(
+        self, principal: str, subject: str, members: frozenset[str], wanted: tuple[str, ...], azp: str
+    ) -> tuple[str, Access]:
+        """A new access token of a principal of a pool, who counts as each of `members`."""
+        access = Access(principal, subject, azp, wanted, self.world.clock.now() + HOUR, members=members)
+        return self._add("ya29.d.c0A" + secrets.token_urlsafe(220), access)
 
     def find(self, value: str) -> Found:
         """What the access token `value` stands for, by the emulator's clock."""

@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-_SECRET = frozenset({"access_token", "id_token", "token", "assertion", "refresh_token", "client_secret", "code"})
+_SECRET = frozenset(
+    {"access_token", "id_token", "token", "assertion", "refresh_token", "client_secret", "code", "subject_token"}
+)
 _LIMIT = 100_000
 
 

@@ -10,6 +10,8 @@ from gbearer.emulator.answers import Refusal, html_refusal, refused
 from gbearer.emulator.issued import Issued
 from gbearer.emulator.log import Log
 from gbearer.emulator.state import Call, Handler, State, host_of
+from gbearer.emulator.sts import exchange, handout
+from gbearer.emulator.sts.pools import Federation
 from gbearer.emulator.world import Clock, Secrets, World
 
 _MAX_BODY = 1024 * 1024  # of what is read as a whole; targets stream
@@ -18,6 +20,9 @@ _ROUTES: list[tuple[str, re.Pattern[str], Handler]] = [
     (methods, re.compile(pattern + r"\Z"), handler)
     for methods, pattern, handler in (
         ("POST", "/(?:token|oauth2/v4/token|o/oauth2/token)", oauth.token),
+        ("POST", "/v1/token", exchange.token),
+        ("GET", "/subject-token/([a-z0-9-]+)", handout.subject_token),
+        ("POST", "/v1/introspect", exchange.introspect),
         ("POST", _ACCOUNT + r":([A-Za-z]+)", iam.method),
         ("GET", _ACCOUNT + r"/allowedLocations", iam.allowed_locations),
         ("GET", r"/v1/projects/[^/]+/locations/global/workloadIdentityPools/[^/]+/allowedLocations",
@@ -43,10 +48,10 @@ _ROUTES: list[tuple[str, re.Pattern[str], Handler]] = [
 _KNOWN_APIS = frozenset({"cloudresourcemanager", "iamcredentials", "oauth2", "openidconnect", "sts", "www"})
 
 
-def new_state(kept: Secrets) -> State:
-    """A fresh emulator with the keys and tokens of `kept`."""
-    world = World(kept, Clock())
-    return State(world, Issued(world), Log(), faults.Faults())
+def new_state(kept: Secrets, federation: Federation | None = None, aws_server: str = "") -> State:
+    """A fresh emulator with the keys and tokens of `kept`, the pools of `federation`, and an AWS account."""
+    world = World(kept, Clock(), federation)
+    return State(world, Issued(world), Log(), faults.Faults(), aws_server=aws_server)
 
 
 def application(state: State) -> web.Application:

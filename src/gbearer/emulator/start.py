@@ -15,11 +15,15 @@ from typing import Any, TextIO, TypeVar
 
 from aiohttp import web
 
-from gbearer.emulator import control, faults, files, server
+from gbearer.emulator import bindings, control, faults, files, server
 from gbearer.emulator.state import State
+from gbearer.emulator.sts import account, default, subjects
 from gbearer.errors import UsageError
 
 _GRACE = 0.5  # seconds that open requests get when the emulator stops
+_RENEWAL = 3600  # seconds between new subject tokens
+AWS_VARIABLE = "GBEARER_EMULATOR_AWS"
+"""Names the moto server that plays the AWS account."""
 Result = TypeVar("Result")
 
 
@@ -36,6 +40,7 @@ class Emulator:
     _state: State = field(repr=False)
     _loop: asyncio.AbstractEventLoop = field(repr=False)
     _runner: web.AppRunner = field(repr=False)
+    _renewal: asyncio.Task[None] = field(repr=False)
 
     @property
     def host(self) -> str:
@@ -62,7 +67,10 @@ class Emulator:
         return self._state.log.as_json()
 
     def reset(self) -> None:
-        """Empty the log and the faults, set the clock right; tokens stay good."""
+        """Empty the log and the faults, set the clock right, take back new bindings and providers.
+
+        Tokens stay good.
+        """
 
         async def work() -> None:
             self._state.reset()
@@ -78,8 +86,42 @@ class Emulator:
 
         self._ask(work())
 
+    def subject_token(self, provider: str = "oidc", claims: Mapping[str, object] = {}) -> str:
+        """An ID token that the OIDC `provider` trusts, with these claims besides the usual ones (None: without it).
+
+        KeyError if there is no such provider.
+        """
+        world = self._state.world
+        return subjects.id_token(world, world.federation.find(provider), claims)
+
+    def bind(self, service_account: str, *members: str, role: str = bindings.WORKLOAD_IDENTITY_USER) -> None:
+        """Grant `members` (as IAM policies write them) `role` on a service account, until the next reset."""
+        self._bindings("add", {"serviceAccount": service_account, "role": role, "members": list(members)})
+
+    def unbind(self, service_account: str, *members: str, role: str = bindings.WORKLOAD_IDENTITY_USER) -> None:
+        """Take `role` on a service account from `members`, until the next reset."""
+        self._bindings("remove", {"serviceAccount": service_account, "role": role, "members": list(members)})
+
+    def _bindings(self, action: str, item: Mapping[str, Any]) -> None:
+        async def work() -> None:
+            control.bind(self._state, {action: [dict(item)]})
+
+        self._ask(work())
+
+    def provider(self, name: str, document: Mapping[str, Any], pool: str = default.POOL_RESOURCE) -> str:
+        """Add or replace a provider as the REST API has it, until the next reset; its audience comes back.
+
+        ValueError if it is not understood.
+        """
+
+        async def work() -> str:
+            return control.add_provider(self._state, {"pool": pool, "name": name, "provider": dict(document)})
+
+        return self._ask(work())
+
     async def stop(self) -> None:
         """Let open requests go and close the server; for whoever runs its event loop."""
+        self._renewal.cancel()
         self._state.faults.clear()
         await self._runner.cleanup()
 
@@ -88,10 +130,11 @@ class Emulator:
 
 
 @contextlib.contextmanager
-def running(dir: str | Path | None = None, port: int = 0) -> Iterator[Emulator]:  # noqa: A002
+def running(dir: str | Path | None = None, port: int = 0, aws: str = "") -> Iterator[Emulator]:  # noqa: A002
     """An emulator in a background thread, stopped at the end of the `with` block.
 
     `dir` gets the credential files (a temporary one, removed at the end, if None); `port` 0 picks a free one.
+    `aws` is the URL of a moto server that plays the AWS account (otherwise GBEARER_EMULATOR_AWS, then pools.json).
     UsageError if the port is taken; BadCredentials if `dir` holds files of somebody else.
     """
     directory = Path(dir) if dir is not None else Path(tempfile.mkdtemp(prefix="gbearer-emulator-"))
@@ -99,7 +142,7 @@ def running(dir: str | Path | None = None, port: int = 0) -> Iterator[Emulator]:
     thread = threading.Thread(target=loop.run_forever, name="gbearer-emulator", daemon=True)
     thread.start()
     try:
-        started = asyncio.run_coroutine_threadsafe(_start(directory.absolute(), port, loop), loop)
+        started = asyncio.run_coroutine_threadsafe(_start(directory.absolute(), port, loop, aws), loop)
         emulator = started.result(timeout=60)
         try:
             yield emulator
@@ -138,8 +181,9 @@ async def _serve(directory: Path, port: int, ready: TextIO) -> None:
         await emulator.stop()
 
 
-async def _start(directory: Path, port: int, loop: asyncio.AbstractEventLoop) -> Emulator:
-    state = server.new_state(files.load(directory))
+async def _start(directory: Path, port: int, loop: asyncio.AbstractEventLoop, aws: str = "") -> Emulator:
+    kept, federation = files.load(directory), files.federation(directory)
+    state = server.new_state(kept, federation, _aws_server(aws or os.environ.get(AWS_VARIABLE, "")) or federation.aws)
     runner = web.AppRunner(server.application(state), access_log=None, shutdown_timeout=_GRACE)
     await runner.setup()
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -162,4 +206,21 @@ async def _start(directory: Path, port: int, loop: asyncio.AbstractEventLoop) ->
     except BaseException:
         await runner.cleanup()
         raise
-    return Emulator(url, directory, env, state, loop, runner)
+    renewal = loop.create_task(_renew(directory, state))
+    return Emulator(url, directory, env, state, loop, runner, renewal)
+
+
+def _aws_server(url: str) -> str:
+    try:
+        return account.check_url(url) if url else ""
+    except ValueError as error:
+        fix = f"export {AWS_VARIABLE}=http://127.0.0.1:PORT, where moto_server listens"
+        raise UsageError(f"{AWS_VARIABLE} cannot be used", why=str(error), fix=fix) from None
+
+
+async def _renew(directory: Path, state: State) -> None:
+    """Write the subject tokens anew long before they expire."""
+    while True:
+        await asyncio.sleep(_RENEWAL)
+        with contextlib.suppress(OSError):
+            files.write_subjects(directory, state.world)

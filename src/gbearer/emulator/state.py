@@ -16,7 +16,10 @@ _LOOPBACK = re.compile(r"(127\.\d+\.\d+\.\d+|\[::1\]|localhost)(:\d+)?\Z")
 
 @dataclass
 class State:
-    """One emulator's state. `cached` holds the metadata server's tokens until shortly before they expire."""
+    """One emulator's state. `cached` holds the metadata server's tokens until shortly before they expire.
+
+    `aws_server` is the moto server that plays the AWS account, if there is one.
+    """
 
     world: World
     issued: Issued
@@ -24,9 +27,10 @@ class State:
     faults: Faults
     cached: dict[tuple[str, ...], tuple[str, Access]] = field(default_factory=dict)
     cached_id: dict[tuple[str, ...], str] = field(default_factory=dict)
+    aws_server: str = ""
 
     def reset(self) -> None:
-        """Empty the log, the faults and the metadata cache, set the clock right, undo revocations.
+        """Empty the log, the faults and the metadata cache, set the clock right, undo revocations and new bindings.
 
         Tokens that were issued stay good.
         """
@@ -64,13 +68,13 @@ class Call:
     @property
     def origin(self) -> str:
         """Scheme and host as the caller sees them: Google's hosts are https there."""
-        return f"{'http' if self.local else 'https'}://{self.host}"
+        return f"{self.request.scheme if self.local else 'https'}://{self.host}"
 
     @property
     def dialled(self) -> str:
         """Scheme, address and port that the connection really came to, whatever the Host header says."""
         name = self.request.transport.get_extra_info("sockname") if self.request.transport else None
-        return f"http://{name[0]}:{name[1]}" if name else ""
+        return f"{self.request.scheme}://{name[0]}:{name[1]}" if name else ""
 
     @property
     def raw_path(self) -> str:

@@ -10,10 +10,10 @@ from gbearer.emulator import gateway, scopes
 from gbearer.emulator.answers import Refusal, encode, json_answer
 from gbearer.emulator.issued import read_id_token
 from gbearer.emulator.state import Call, State
+from gbearer.emulator.world import GCLOUD_CLIENT
 
 _ECHO_LIMIT = 64 * 1024
 _CHUNK = b"gbearer emulator\n" * 4096
-_GCLOUD_CLIENT = "32555940559.apps.googleusercontent.com"
 _SECRET_HEADERS = ("authorization", "x-serverless-authorization", "proxy-authorization", "cookie", "x-goog-api-key")
 
 
@@ -40,15 +40,17 @@ async def protected(state: State, call: Call) -> web.StreamResponse:
     asked = call.request.query.get("scope", "")
     wanted = tuple(scopes.expand(scope) for scope in asked.replace(",", " ").split())
     caller = gateway.authenticate(state, call, wanted)
-    about = {"email": caller.email, "sub": caller.unique_id}
-    return await _echo(call, {"caller": about, "scopes": None if caller.scopes is None else list(caller.scopes)})
+    return await _echo(
+        call, {"caller": _about(caller), "scopes": None if caller.scopes is None else list(caller.scopes)}
+    )
 
 
 async def api(state: State, call: Call) -> web.StreamResponse:
     """Any other `*.googleapis.com`: like `/v1/protected`, but without a scope of its own."""
     caller = gateway.authenticate(state, call)
-    about = {"email": caller.email, "sub": caller.unique_id}
-    return await _echo(call, {"caller": about, "scopes": None if caller.scopes is None else list(caller.scopes)})
+    return await _echo(
+        call, {"caller": _about(caller), "scopes": None if caller.scopes is None else list(caller.scopes)}
+    )
 
 
 async def _invoke(state: State, call: Call, audience: str, *, exact: bool) -> web.StreamResponse:
@@ -68,7 +70,7 @@ async def _invoke(state: State, call: Call, audience: str, *, exact: bool) -> we
     call.entry.details["audience"] = claims["aud"]
     given = claims["aud"]
     fits = given == audience or (not exact and str(given).startswith(f"{audience}/"))
-    if not fits and not (given == _GCLOUD_CLIENT and email in state.world.users):
+    if not fits and not (given == GCLOUD_CLIENT[0] and email in state.world.users):
         raise _unauthorized(call, "The access token could not be verified")
     return await _echo(call, {"caller": {"email": email, "sub": claims["sub"]}, "audience": given})
 
@@ -143,6 +145,13 @@ async def _big(call: Call, size: int) -> web.StreamResponse:
         size -= len(_CHUNK)
     await response.write_eof()
     return response
+
+
+def _about(caller: gateway.Caller) -> dict[str, str]:
+    """The caller as the echo shows it; a federated one has no e-mail address."""
+    if caller.federated:
+        return {"principal": caller.email, "sub": caller.unique_id}
+    return {"email": caller.email, "sub": caller.unique_id}
 
 
 def not_found(call: Call) -> Refusal:

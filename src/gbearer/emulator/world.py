@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from gbearer.emulator import jose, scopes
+from gbearer.emulator import bindings, jose, scopes
+from gbearer.emulator.sts.account import Key as AwsKey
+from gbearer.emulator.sts.pools import Federation
 
 PROJECT_ID = "emulator-project"
 PROJECT_NUMBER = 123456789012
@@ -15,6 +17,8 @@ DENIED_QUOTA_PROJECT = "emulator-denied"
 """The one project that nobody here may bill: it shows what USER_PROJECT_DENIED looks like."""
 OTHER_CLIENT = ("emulator-other.apps.googleusercontent.com", "emulator-secret-other")
 """A second OAuth client, id and secret, to which no refresh token belongs."""
+GCLOUD_CLIENT = ("32555940559.apps.googleusercontent.com", "ZmssLNjJy2998hD4CTg2ejr2")
+"""The OAuth client, id and secret, that every copy of gcloud carries; nothing about it is secret."""
 DOMAIN = f"{PROJECT_ID}.iam.gserviceaccount.com"
 ROBOT = f"robot@{DOMAIN}"
 TARGET = f"target@{DOMAIN}"
@@ -23,6 +27,8 @@ TARGET2 = f"target2@{DOMAIN}"
 LONG = f"long@{DOMAIN}"
 DEFAULT = f"default@{DOMAIN}"
 ADA = "ada@example.com"
+AWS_ACCOUNT = "123456789012"
+"""The account number that moto plays, too."""
 USER_SCOPES = (
     scopes.OPENID,
     scopes.EMAIL,
@@ -59,6 +65,12 @@ DELEGATED_SCOPES = frozenset(
             )
         ),
     }
+)
+_FIRST_BINDINGS = (
+    *((f"serviceAccount:{ROBOT}", target) for target in (ROBOT, TARGET, MIDDLE, LONG)),
+    *((f"user:{ADA}", target) for target in (TARGET, MIDDLE, LONG)),
+    (f"serviceAccount:{MIDDLE}", TARGET2),
+    *((f"serviceAccount:{DEFAULT}", target) for target in (TARGET, DEFAULT)),
 )
 
 
@@ -121,7 +133,7 @@ class Grant:
 
 @dataclass
 class Secrets:
-    """What a directory keeps from run to run: keys by name, and the user's client and refresh token.
+    """What a directory keeps from run to run: keys by name, the user's client and refresh token, and `others`.
 
     `save` is called when a key has been added later.
     """
@@ -130,6 +142,7 @@ class Secrets:
     client_id: str = ""
     client_secret: str = field(default="", repr=False)
     refresh_token: str = field(default="", repr=False)
+    others: dict[str, str] = field(default_factory=dict, repr=False)
     save: Callable[["Secrets"], None] | None = field(default=None, repr=False)
 
     def key(self, name: str) -> jose.Key:
@@ -140,12 +153,24 @@ class Secrets:
                 self.save(self)
         return self.keys[name]
 
+    def other(self, name: str, new: Callable[[], str]) -> str:
+        """The text kept as `name`, made by `new` if there is none yet."""
+        if name not in self.others:
+            self.others[name] = new()
+            if self.save is not None:
+                self.save(self)
+        return self.others[name]
+
 
 class World:
-    """Accounts, users, clients, grants and bindings. Pure state: no HTTP, no files."""
+    """Accounts, users, clients, grants, pools and bindings. Pure state: no HTTP, no files.
 
-    def __init__(self, kept: Secrets, clock: Clock) -> None:
+    `federation` is what pools.json says; changes made to it later are undone by `restore`.
+    """
+
+    def __init__(self, kept: Secrets, clock: Clock, federation: Federation | None = None) -> None:
         self.kept = kept
+        self._pools = federation or Federation()
         self.clock = clock
         self.google_key = kept.key("google")
         self.accounts = {
@@ -168,22 +193,22 @@ class World:
         kept.refresh_token = kept.refresh_token or f"{jose.KEY_MARK}1//0{secrets.token_urlsafe(48)}"
         self.clients = dict([(kept.client_id, kept.client_secret), OTHER_CLIENT])
         self.grants: dict[str, Grant] = {}
-        self.bindings = {
-            (ROBOT, ROBOT),
-            (ROBOT, TARGET),
-            (ROBOT, MIDDLE),
-            (ROBOT, LONG),
-            (ADA, TARGET),
-            (ADA, MIDDLE),
-            (ADA, LONG),
-            (MIDDLE, TARGET2),
-            (DEFAULT, TARGET),
-            (DEFAULT, DEFAULT),
-        }
+        self.aws_key = AwsKey(
+            kept.other("aws key id", lambda: f"ASIAEMULATOR{secrets.token_hex(4).upper()}"),
+            kept.other("aws secret", lambda: secrets.token_urlsafe(30)),
+            jose.KEY_MARK + kept.other("aws session", lambda: secrets.token_urlsafe(90)),
+            f"arn:aws:sts::{AWS_ACCOUNT}:assumed-role/emulator-role/emulator-session",
+            AWS_ACCOUNT,
+            "AROAEMULATOR00000ROLE:emulator-session",
+        )
         self.restore()
 
     def restore(self) -> None:
-        """Give the user the consent of the first day again, as after a revocation."""
+        """Give the user the consent of the first day again, as after a revocation; pools and bindings too."""
+        self.federation = self._pools.copy()
+        self.bindings = {
+            bindings.Binding(member, bindings.TOKEN_CREATOR, target) for member, target in _FIRST_BINDINGS
+        } | self.federation.bindings
         token = self.kept.refresh_token
         self.grants[token] = Grant(token, self.kept.client_id, ADA, USER_SCOPES)
 
@@ -204,9 +229,14 @@ class World:
             account.system_key = self.kept.key(f"system {account.email}")
         return account.system_key
 
-    def may_act_as(self, caller: str, target: str) -> bool:
-        """Whether `caller` holds the token creator role on `target` (both e-mail addresses)."""
-        return (caller, target) in self.bindings
+    def may(self, members: frozenset[str], target: str, permission: str) -> bool:
+        """Whether somebody who counts as each of `members` has `permission` on the account `target`."""
+        return bindings.allows(self.bindings, members, target, permission)
+
+
+def account_member(email: str) -> str:
+    """A service account as IAM policies write it."""
+    return f"serviceAccount:{email}"
 
 
 def numeric_id(email: str) -> str:
