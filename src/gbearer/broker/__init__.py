@@ -158,8 +158,11 @@ class Broker:
             way = Transport(self.env, total=SHORT, tries=1) if short else transport
             return self._mint(ask, source, way, store, since)
 
+        patience = TOTAL + source.patience
         kept, how = self._flights.fly(
-            (key, ask.refresh, ask.min_ttl), lambda: renew(key, ask, store, mint, self.clock, since), 2 * TOTAL
+            (key, ask.refresh, ask.min_ttl),
+            lambda: renew(key, ask, store, mint, self.clock, since, patience),
+            2 * patience,
         )
         if kept.token.expires_at:
             self._kept[key] = kept

@@ -44,17 +44,18 @@ def renew(
     mint: "Callable[[bool], Token]",
     clock: "Callable[[], float]",
     since: float,
+    patience: float = TOTAL,
 ) -> "Landed":
     """The token for `key` from the cache, or minted by exactly one of the processes that want it.
 
     `mint(True)` is one short try, for when an old token still serves. While another process is at it, this one waits
-    for its token or its failure, never longer than the total time; with an old token it does not wait at all.
+    for its token or its failure, never longer than `patience` (seconds); with an old token it does not wait at all.
     """
     kept = store.read(key)
     if kept is not None and serves(kept, ask, clock(), since):
         return kept, "disk"
     old = kept if kept is not None and _still_serves(kept.token, ask, clock()) else None
-    ends = time.monotonic() + TOTAL
+    ends = time.monotonic() + patience
     pause = 0.005
     while (lock := store.acquire(key)) is None:
         if old is not None:
@@ -62,7 +63,7 @@ def renew(
         if time.monotonic() > ends:
             raise Unreachable(
                 "another process has not got this token in time",
-                why=f"it holds the lock in {store.path} for more than {TOTAL:.0f} s",
+                why=f"it holds the lock in {store.path} for more than {patience:.0f} s",
                 fix="try again; --no-cache does not wait for it",
             )
         time.sleep(pause)

@@ -62,8 +62,13 @@ def add_ask(parser: argparse.ArgumentParser) -> None:
         "--source",
         metavar="NAME",
         default="auto",
-        help="where to look: auto (default), adc (Google's order), file, metadata, env; that one and no other",
+        help="where to look: auto (default), adc (Google's order), file, metadata, env, or, with --provider, "
+        "aws, github, gitlab, azure; that one and no other",
     )
+    add(
+        "--provider", metavar="P", help="the workload identity provider that trusts --source aws, github, gitlab, azure"
+    )
+    add("--expect-role", metavar="ARN", help="on AWS: go no further unless this role is the one that is used")
     add("--impersonate", metavar="SA", help="act as this service account")
     add("--delegate", metavar="SA", action="append", default=[], help="a link of the chain before it (repeatable)")
     add("--subject", metavar="USER", help="act for this user by domain-wide delegation")
@@ -118,6 +123,8 @@ def ask_from(
             audience=audience,
             source=args.source,
             credentials=credentials(args, world),
+            provider=args.provider,
+            expect_role=args.expect_role,
             impersonate=chain,
             subject=args.subject,
             lifetime=lifetime,

@@ -31,6 +31,10 @@ def refused(error: "Refused", ask: "Ask", source: "Source", base: "Token | None"
         from gbearer.exchange import iam
 
         return iam.explain(said, ask, source, base, transport)
+    if source.kind == "external_account" and not ask.subject:
+        from gbearer.exchange import federation
+
+        return federation.explain(said, ask, source, transport)
     from gbearer.exchange import oauth
 
     return oauth.explain(said, ask, source)

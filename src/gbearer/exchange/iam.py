@@ -1,8 +1,7 @@
 """Refusals of the IAM Credentials API: which role is missing on whom, and the exact command that grants it."""
 
-from gbearer import endpoints
+from gbearer import claims, endpoints
 from gbearer.errors import BadCredentials, Denied, Error, LoginRequired, Unreachable, UsageError
-from gbearer import claims
 from gbearer.exchange.said import Said
 
 TYPE_CHECKING = False
@@ -80,6 +79,8 @@ def _scope(said: Said, source: "Source", target: str) -> Error:
 
 def _role(said: Said, ask: "Ask", source: "Source", base: "Token | None", transport: "Transport") -> Error:
     """403: a role is missing on one of the links."""
+    if source.kind == "external_account":
+        return _federated_role(said, ask, source, transport)
     caller = _caller(source, base, transport)
     links = list(zip((caller, *ask.impersonate), ask.impersonate, strict=False))
     role = _OPENID if said.details.get("permission", "").endswith("getOpenIdToken") or ask.kind == "id" else _CREATOR
@@ -97,6 +98,27 @@ def _role(said: Said, ask: "Ask", source: "Source", base: "Token | None", transp
         f"a link is missing in the chain {chain}",
         why=f"each needs the role on the next one, and the answer does not say which lacks it; {said.words}",
         fix="whichever is missing:\n       " + "\n       ".join(lines),
+    )
+
+
+def _federated_role(said: Said, ask: "Ask", source: "Source", transport: "Transport") -> Error:
+    """The same for a federated identity, which needs one role on the first account, whatever it is to get there."""
+    from gbearer.exchange import federation
+
+    first, target = ask.impersonate[0], ask.impersonate[-1]
+    grant = federation.grants(source, first, transport)
+    if len(ask.impersonate) == 1:
+        purpose = "get ID tokens of" if ask.kind == "id" else "act as"
+        return Denied(
+            f"this identity may not {purpose} {target}",
+            why=f"it lacks {federation.USER} on that account, or there is no such account; {said.words}",
+            fix=grant,
+        )
+    lines = [_grant(actor, name, _CREATOR) for actor, name in zip(ask.impersonate, ask.impersonate[1:], strict=False)]
+    return Denied(
+        f"a link is missing in the chain {' -> '.join((source.where, *ask.impersonate))}",
+        why=f"each needs the role on the next one, and the answer does not say which lacks it; {said.words}",
+        fix="whichever is missing:\n       " + "\n       ".join((grant, *lines)),
     )
 
 

@@ -28,12 +28,12 @@ def access(ask: "Ask", source: "Source", base: Token, watch: "Watch", clock: "Ca
     target = ask.impersonate[-1]
     scopes = tuple(ask.scopes or source.default_scopes(ask))
     credential = Credentials(
-        Ready(base.value),
+        Ready(base.value, universe_domain=source.universe),
         target,
         list(scopes),
         delegates=delegates(ask),
         subject=ask.subject,
-        lifetime=ask.lifetime or _HOUR,
+        lifetime=lifetime(ask, source),
     )
     refresh.refresh(credential, watch)
     value = refresh.checked(credential.token, watch)
@@ -51,11 +51,17 @@ def identity(ask: "Ask", source: "Source", base: Token, watch: "Watch", clock: "
     target = ask.impersonate[-1]
     body = {"audience": ask.audience, "delegates": delegates(ask), "includeEmail": True}
     headers = {"Authorization": f"Bearer {base.value}", "Content-Type": "application/json"}
-    url = f"{endpoints.IAM_CREDENTIALS}/{target}:generateIdToken"
+    url = f"{endpoints.IAM_CREDENTIALS.replace(endpoints.UNIVERSE, source.universe)}/{target}:generateIdToken"
     answer = watch(url, "POST", json.dumps(body), headers)
     said = answer.json()
     value = said.get("token") if isinstance(said, dict) else None
     return refresh.identity(value, ask, target, _words(source, ask), watch, clock)
+
+
+def lifetime(ask: "Ask", source: "Source") -> int:
+    """Seconds that an access token shall live: as asked for, else as the file says for its own chain, else an hour."""
+    of_file = source.lifetime if ask.impersonate == source.impersonate else None
+    return ask.lifetime or of_file or _HOUR
 
 
 def delegates(ask: "Ask") -> list[str]:

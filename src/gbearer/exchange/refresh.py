@@ -2,9 +2,8 @@
 
 import time
 
-from gbearer import grammar, log
+from gbearer import claims, grammar, log
 from gbearer.errors import Error, LoginRequired, Unreachable
-from gbearer import claims
 from gbearer.exchange.watch import server_time
 from gbearer.model import Token
 

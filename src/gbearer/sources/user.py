@@ -65,8 +65,10 @@ def _check_possible(ask: "Ask", where: str, client_id: str) -> None:
     if ask.kind == "id" and ask.audience != client_id:
         raise Denied(
             f"a user's credential gets no ID token for {ask.audience}",
-            why=f"{where} is a person's login; with an audience of one's choice Google makes them for service accounts",
-            fix="add --impersonate SERVICE_ACCOUNT with one that may call it and that you may impersonate",
+            why=f"{where} is a person's login, whose ID tokens are for its client id {client_id} and no "
+            "other audience; what accepts that was told to: IAP with that client allowed, a backend that checks for it",
+            fix="add --impersonate SERVICE_ACCOUNT with one that may call it and that you may impersonate, "
+            f"or give --audience {client_id}",
         )
     if ask.kind == "jwt":
         raise UsageError(

@@ -19,6 +19,7 @@ AWS = "urn:ietf:params:aws:token-type:aws4_request"
 SUBJECT_TYPES = (JWT, ID_TOKEN, SAML, MTLS, AWS)
 _RESOURCE = "//iam.googleapis.com/"
 _FLEET = re.compile(r"identitynamespace:[!-~]+:https://[!-~]+")  # what GKE writes for the members of a fleet
+_UNIVERSE = "GOOGLE_CLOUD_UNIVERSE_DOMAIN"
 _SHORTEST = 600
 """Seconds: the shortest life that Google documents for `token_lifetime_seconds`."""
 
@@ -114,7 +115,7 @@ def read(info: "fields.Info", where: str, ask: "Ask", look: "Look") -> Federatio
     if problems:
         raise BadCredentials(f"{where} is no usable federation file", why="; ".join(problems), fix=remake(info))
     found = Federation(fields.text(info, "audience"), kind, where)
-    found.universe = fields.text(info, "universe_domain") or endpoints.UNIVERSE
+    found.universe = _universe(info, where, ask, look)
     found.token_url = fields.text(info, "token_url")
     for field in ("token_url", "token_info_url"):
         if fields.text(info, field):
@@ -140,6 +141,18 @@ def audience_problems(audience: str) -> list[str]:
     if audience.startswith(_RESOURCE):
         return [f"audience {audience[:200]!r} {told[0]}; {told[1]}"] if told else []
     return [f"audience {audience[:200]!r} does not begin with {_RESOURCE}projects/NUMBER/"]
+
+
+def _universe(info: "fields.Info", where: str, ask: "Ask", look: "Look") -> str:
+    """The universe, whose hosts will be trusted: so another than Google's own has to be named by the user as well."""
+    universe = fields.text(info, "universe_domain") or endpoints.UNIVERSE
+    if universe == endpoints.UNIVERSE or universe == look.env.get(_UNIVERSE) or ask.trust_config:
+        return universe
+    raise BadCredentials(
+        f"universe_domain in {where} names {universe}",
+        why=f"secrets would be sent to hosts of that name, and {_UNIVERSE} does not name it; nothing was sent",
+        fix=f"export {_UNIVERSE}={universe} if that is your cloud, or get the file anew from Google",
+    )
 
 
 def _lifetime(info: "fields.Info", problems: list[str]) -> int | None:
