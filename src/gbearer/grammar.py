@@ -183,7 +183,7 @@ def problems(ask: "Ask") -> list[tuple[str, str]]:
 
 
 def _federation(ask: "Ask") -> list[tuple[str, str]]:
-    """The problems of --provider and --expect-role."""
+    """The problems of --provider, --expect-role and --aws-token."""
     found = []
     if ask.source in FEDERATED and ask.provider is None:
         found.append((f"--source {ask.source} needs a provider", f"add --provider {_WHOLE}"))
@@ -196,4 +196,6 @@ def _federation(ask: "Ask") -> list[tuple[str, str]]:
     if ask.expect_role is not None and not _ROLE.fullmatch(ask.expect_role):
         whole = "give it in full: --expect-role arn:aws:iam::ACCOUNT:role/NAME"
         found.append((f"the role {ask.expect_role[:200]!r} is no ARN of AWS", whole))
+    if ask.aws_token not in (None, "signed", "jwt"):
+        found.append((f"AWS vouches with no {ask.aws_token[:40]!r}", "use --aws-token signed or jwt"))
     return found

@@ -19,11 +19,12 @@ class Ask:
     impersonate service accounts in order, the last is the target, those before it the delegates
     lifetime, min_ttl   seconds
     credentials a path, or the JSON itself; None looks at the environment
+    aws_token   what AWS vouches with: "signed" (a GetCallerIdentity request; the same as None) or "jwt"
     Raises UsageError that names every contradiction at once.
     """
 
     __slots__ = (
-        "_hash", "account", "audience", "boundary", "credentials", "expect_role", "impersonate", "kind",
+        "_hash", "account", "audience", "aws_token", "boundary", "credentials", "expect_role", "impersonate", "kind",
         "lifetime", "min_ttl", "no_cache", "provider", "quota_project", "refresh", "scopes", "source",
         "subject", "trust_config",
     )  # fmt: skip
@@ -42,6 +43,7 @@ class Ask:
     boundary: str | None
     quota_project: str | None
     expect_role: str | None
+    aws_token: str | None
     trust_config: bool
     min_ttl: int
     refresh: bool
@@ -63,6 +65,7 @@ class Ask:
         boundary: str | None = None,
         quota_project: str | None = None,
         expect_role: str | None = None,
+        aws_token: str | None = None,
         trust_config: bool = False,
         min_ttl: int = 0,
         refresh: bool = False,

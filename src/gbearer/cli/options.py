@@ -69,6 +69,7 @@ def add_ask(parser: argparse.ArgumentParser) -> None:
         "--provider", metavar="P", help="the workload identity provider that trusts --source aws, github, gitlab, azure"
     )
     add("--expect-role", metavar="ARN", help="on AWS: go no further unless this role is the one that is used")
+    add("--aws-token", metavar="T", help="what AWS vouches with: signed (default), or jwt, for a provider of type OIDC")
     add("--impersonate", metavar="SA", help="act as this service account")
     add("--delegate", metavar="SA", action="append", default=[], help="a link of the chain before it (repeatable)")
     add("--subject", metavar="USER", help="act for this user by domain-wide delegation")
@@ -125,6 +126,7 @@ def ask_from(
             credentials=credentials(args, world),
             provider=args.provider,
             expect_role=args.expect_role,
+            aws_token=args.aws_token,
             impersonate=chain,
             subject=args.subject,
             lifetime=lifetime,

@@ -29,6 +29,17 @@ def locate(ask: "Ask", look: Look, transport: "Transport", notes: "Notes | None"
     Absent means look further, an error means stop: a place that holds a broken credential is never passed over.
     Raises CredentialsNotFound listing every place with its reason, BadCredentials, or UsageError.
     """
+    source = _first(ask, look, transport, notes)
+    if (ask.expect_role or ask.aws_token) and not source.checks_role:
+        raise UsageError(
+            f"{'--expect-role' if ask.expect_role else '--aws-token'} is for AWS, and the credential is another",
+            why=f"what was found is a {source.kind} from {source.where}",
+            fix="drop the option, or name the AWS file with --credentials, or --source aws --provider PROVIDER",
+        )
+    return source
+
+
+def _first(ask: "Ask", look: Look, transport: "Transport", notes: "Notes | None") -> Source:
     if ask.credentials is not None:
         return _won(file.named(ask.credentials, "--credentials", ask, look), "--credentials", look)
     for find in ORDER[ask.source]:

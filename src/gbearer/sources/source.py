@@ -33,12 +33,14 @@ class Source:
     lifetime      seconds that a token of the chain that the file brings shall live, None where it does not say
     federation    provider and pool of a federated credential, None for any other
     patience      seconds that obtaining a subject token may take beyond the usual
+    checks_role   whether `expect_role` is checked before anything is exchanged: only AWS has roles
     identify      says whose subject token that is (it may send requests), None for any other
     """
 
     __slots__ = (
-        "_make", "base_scopes", "client_id", "federation", "fingerprint", "gcloud", "identify", "impersonate", "kind",
-        "lifetime", "name", "patience", "principal", "project", "quota_project", "scopes", "universe", "where",
+        "_make", "base_scopes", "checks_role", "client_id", "federation", "fingerprint", "gcloud", "identify",
+        "impersonate", "kind", "lifetime", "name", "patience", "principal", "project", "quota_project", "scopes",
+        "universe", "where",
     )  # fmt: skip
 
     def __init__(
@@ -70,6 +72,7 @@ class Source:
         self.gcloud = False
         self.lifetime: int | None = None
         self.patience = 0.0
+        self.checks_role = False
         self.federation: Federation | None = None
         self.identify: Callable[[Transport], Identity] | None = None
 
