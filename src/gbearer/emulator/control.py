@@ -1,5 +1,6 @@
 """The emulator's own addresses under /_emulator/: log, reset, faults, and changes to pools; for this machine only."""
 
+import itertools
 import json
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +10,7 @@ from aiohttp import web
 from gbearer.emulator import bindings, faults
 from gbearer.emulator.answers import NO_STORE, json_answer
 from gbearer.emulator.state import State, host_of, is_loopback
-from gbearer.emulator.sts import default, pools, subjects
+from gbearer.emulator.sts import default, pools, subjects, x509
 
 PREFIX = "/_emulator/"
 
@@ -66,6 +67,8 @@ def add_provider(state: State, document: object) -> str:
     if not isinstance(pool, str) or not isinstance(name, str):
         raise ValueError("an object with name and provider, and pool (a resource name) if it is not the usual one")
     provider = pools.parse_provider(pool, name, given.get("provider"))
+    if provider.kind == "x509" and state.tls is not None:
+        state.tls.load_verify_locations(cadata="".join(itertools.chain(*x509.anchors(state.world, provider))))
     state.world.federation.providers[provider.resource] = provider
     return provider.audience
 

@@ -9,7 +9,7 @@ from gbearer.emulator.sts.default import POOL_RESOURCE
 from gbearer.emulator.sts.exchange import AWS, TOKEN_TYPE
 from gbearer.emulator.world import TARGET, World
 
-CLIENTS, SUBJECT = "clients", "subject"
+CLIENTS, SUBJECT, CERTIFICATES = "clients", "subject", "x509"
 MARK = "/workloadIdentityPools/emulator-"
 """What the audience of every file of ours contains."""
 _AWS_METADATA = "http://169.254.169.254/latest"
@@ -21,7 +21,10 @@ def documents(directory: Path, world: World, url: str) -> dict[str, dict[str, An
     written: dict[str, dict[str, Any]] = {}
     for folder, hosts in (("", google), (f"{CLIENTS}/", {"sts": url, "iam": url})):
         for kind, (provider, token_type, source) in _sources(directory, world, url).items():
-            direct = _document(provider, token_type, hosts["sts"], source)
+            sts = hosts["sts"]
+            if kind == "x509":  # only over TLS can a certificate be shown
+                sts = sts.replace("sts.", "sts.mtls.") if not folder else sts.replace("http:", "https:")
+            direct = _document(provider, token_type, sts, source)
             acting = f"{hosts['iam']}/v1/projects/-/serviceAccounts/{TARGET}:generateAccessToken"
             written[f"{folder}external-{kind}.json"] = direct
             impersonated = {name: value for name, value in direct.items() if name != "token_info_url"}
@@ -48,6 +51,7 @@ def _document(provider: str, token_type: str, sts: str, source: dict[str, Any]) 
 def _sources(directory: Path, world: World, url: str) -> dict[str, tuple[str, str, dict[str, Any]]]:
     """Provider, subject token type and credential source of each kind of file."""
     del world
+    mtls = f"{directory / CERTIFICATES / 'certificate_config.json'}"
     subject = directory / SUBJECT
     jwt = f"{TOKEN_TYPE}jwt"
     return {
@@ -66,6 +70,8 @@ def _sources(directory: Path, world: World, url: str) -> dict[str, tuple[str, st
             jwt,
             {"executable": {"command": f"cat {subject / 'executable.json'}", "timeout_millis": 5000}},
         ),
+        "saml": ("saml", f"{TOKEN_TYPE}saml2", {"file": str(subject / "saml.txt")}),
+        "x509": ("x509", f"{TOKEN_TYPE}mtls", {"certificate": {"certificate_config_location": mtls}}),
         "aws": (
             "aws",
             AWS,
@@ -81,6 +87,28 @@ def _sources(directory: Path, world: World, url: str) -> dict[str, tuple[str, st
     }
 
 
+def certificate_files(directory: Path, world: World) -> dict[str, str]:
+    """ca.pem for TLS at the emulator itself, and in x509/ what programs show: certificates, keys, configurations.
+
+    `cert` is the workload's, `chained` one below an intermediate authority, `stranger` one that no provider trusts.
+    """
+    shelf, written = world.shelf, {"ca.pem": world.shelf.tls.certificate}
+    for name, pair, config in (
+        ("", shelf.workload, "certificate_config.json"),
+        ("chained-", shelf.chained, "chained-config.json"),
+        ("stranger-", shelf.stranger, "stranger-config.json"),
+    ):
+        paths = {part: directory / CERTIFICATES / f"{name}{part}.pem" for part in ("cert", "key")}
+        workload = {"cert_path": str(paths["cert"]), "key_path": str(paths["key"])}
+        written |= {
+            f"{CERTIFICATES}/{name}cert.pem": pair.certificate,
+            f"{CERTIFICATES}/{name}key.pem": pair.key,
+            f"{CERTIFICATES}/{config}": json.dumps({"version": 1, "cert_configs": {"workload": workload}}, indent=2)
+            + "\n",
+        }
+    return {**written, f"{CERTIFICATES}/chain.pem": shelf.chained.certificate + shelf.intermediate.certificate}
+
+
 def subject_files(world: World) -> dict[str, str]:
     """The subject tokens that the files point to, by path; they live six hours and are written anew before that."""
     token = subjects.id_token(world, world.federation.find("oidc"))
@@ -92,6 +120,7 @@ def subject_files(world: World) -> dict[str, str]:
         "expiration_time": int(world.clock.now()) + subjects.LIFE,
     }
     return {
+        f"{SUBJECT}/saml.txt": subjects.saml_response(world, world.federation.find("saml")),
         f"{SUBJECT}/oidc.jwt": token,
         f"{SUBJECT}/oidc.json": json.dumps({"id_token": token}) + "\n",
         f"{SUBJECT}/executable.json": json.dumps(answer) + "\n",

@@ -122,12 +122,14 @@ def write(directory: Path, world: World, url: str) -> dict[str, str]:
 
 def write_external(directory: Path, world: World, url: str) -> None:
     """Write the external-*.json files, those for other clients, and what they need beside them."""
-    for folder in (external.CLIENTS, external.SUBJECT):
+    for folder in (external.CLIENTS, external.SUBJECT, external.CERTIFICATES):
         (directory / folder).mkdir(mode=0o700, exist_ok=True)
     for name, document in external.documents(directory, world, url).items():
         if external.foreign(directory / name):
             raise _not_ours(directory / name)
         _write(directory / name, json.dumps(document, indent=2) + "\n")
+    for name, text in external.certificate_files(directory, world).items():
+        _write(directory / name, text)
     _write(directory / AWS, external.aws_shell(world))
     write_subjects(directory, world)
 

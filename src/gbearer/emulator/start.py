@@ -15,9 +15,9 @@ from typing import Any, TextIO, TypeVar
 
 from aiohttp import web
 
-from gbearer.emulator import bindings, control, faults, files, server
+from gbearer.emulator import bindings, control, faults, files, listen, server
 from gbearer.emulator.state import State
-from gbearer.emulator.sts import account, default, subjects
+from gbearer.emulator.sts import account, default, subjects, x509
 from gbearer.errors import UsageError
 
 _GRACE = 0.5  # seconds that open requests get when the emulator stops
@@ -40,12 +40,18 @@ class Emulator:
     _state: State = field(repr=False)
     _loop: asyncio.AbstractEventLoop = field(repr=False)
     _runner: web.AppRunner = field(repr=False)
+    _listener: listen.Listener = field(repr=False)
     _renewal: asyncio.Task[None] = field(repr=False)
 
     @property
     def host(self) -> str:
         """`127.0.0.1:PORT`, the value of GBEARER_EMULATOR_HOST."""
         return self.url.removeprefix("http://")
+
+    @property
+    def tls_url(self) -> str:
+        """The same address over TLS, with a certificate of D/ca.pem; a client may show one of its own."""
+        return f"https://{self.host}"
 
     @property
     def key_file(self) -> Path:
@@ -94,6 +100,11 @@ class Emulator:
         world = self._state.world
         return subjects.id_token(world, world.federation.find(provider), claims)
 
+    def saml_response(self, provider: str = "saml", subject: str = subjects.SAML_SUBJECT, **attributes: str) -> str:
+        """A SAML response that the `provider` trusts, base64-encoded. KeyError if there is no such provider."""
+        world = self._state.world
+        return subjects.saml_response(world, world.federation.find(provider), subject, **attributes)
+
     def bind(self, service_account: str, *members: str, role: str = bindings.WORKLOAD_IDENTITY_USER) -> None:
         """Grant `members` (as IAM policies write them) `role` on a service account, until the next reset."""
         self._bindings("add", {"serviceAccount": service_account, "role": role, "members": list(members)})
@@ -122,6 +133,7 @@ class Emulator:
     async def stop(self) -> None:
         """Let open requests go and close the server; for whoever runs its event loop."""
         self._renewal.cancel()
+        self._listener.stop()
         self._state.faults.clear()
         await self._runner.cleanup()
 
@@ -200,14 +212,17 @@ async def _start(directory: Path, port: int, loop: asyncio.AbstractEventLoop, aw
             fix="name another one, or --port 0 for any that is free",
         ) from None
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    await web.SockSite(runner, listener, backlog=2048).start()
+    state.tls = listen.context(state.world.shelf, _client_authorities(state))
+    accepting = listen.Listener(runner, listener, state.tls)
+    await accepting.start()
     try:
         env = files.write(directory, state.world, url)
     except BaseException:
+        accepting.stop()
         await runner.cleanup()
         raise
     renewal = loop.create_task(_renew(directory, state))
-    return Emulator(url, directory, env, state, loop, runner, renewal)
+    return Emulator(url, directory, env, state, loop, runner, accepting, renewal)
 
 
 def _aws_server(url: str) -> str:
@@ -216,6 +231,16 @@ def _aws_server(url: str) -> str:
     except ValueError as error:
         fix = f"export {AWS_VARIABLE}=http://127.0.0.1:PORT, where moto_server listens"
         raise UsageError(f"{AWS_VARIABLE} cannot be used", why=str(error), fix=fix) from None
+
+
+def _client_authorities(state: State) -> list[str]:
+    """Every authority whose certificates TLS lets in; whether a provider trusts one is asked later."""
+    shelf, pems = state.world.shelf, []
+    for provider in state.world.federation.providers.values():
+        if provider.kind == "x509":
+            for some in x509.anchors(state.world, provider):
+                pems += some
+    return [shelf.workloads.certificate, shelf.intermediate.certificate, shelf.strangers.certificate, *pems]
 
 
 async def _renew(directory: Path, state: State) -> None:

@@ -1,6 +1,7 @@
 """What a request handler gets to see: the whole state of an emulator, and the one call it answers."""
 
 import re
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -28,6 +29,7 @@ class State:
     cached: dict[tuple[str, ...], tuple[str, Access]] = field(default_factory=dict)
     cached_id: dict[tuple[str, ...], str] = field(default_factory=dict)
     aws_server: str = ""
+    tls: ssl.SSLContext | None = None
 
     def reset(self) -> None:
         """Empty the log, the faults and the metadata cache, set the clock right, undo revocations and new bindings.

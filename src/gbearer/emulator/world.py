@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from gbearer.emulator import bindings, jose, scopes
+from gbearer.emulator import bindings, certificates, jose, scopes
 from gbearer.emulator.sts.account import Key as AwsKey
 from gbearer.emulator.sts.pools import Federation
 
@@ -201,6 +201,7 @@ class World:
             AWS_ACCOUNT,
             "AROAEMULATOR00000ROLE:emulator-session",
         )
+        self.shelf = certificates.shelf(kept.other)
         self.restore()
 
     def restore(self) -> None:

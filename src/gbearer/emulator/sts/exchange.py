@@ -14,7 +14,7 @@ from gbearer.emulator.answers import NO_STORE, Refusal, api_refusal, json_answer
 from gbearer.emulator.issued import HOUR
 from gbearer.emulator.oauth import FORM, Form, read_form
 from gbearer.emulator.state import Call, State
-from gbearer.emulator.sts import aws, mapping, oidc
+from gbearer.emulator.sts import aws, mapping, oidc, saml, x509
 from gbearer.emulator.sts.pools import HOST, Provider
 from gbearer.emulator.world import DENIED_QUOTA_PROJECT, GCLOUD_CLIENT
 
@@ -58,7 +58,7 @@ async def token(state: State, call: Call) -> web.StreamResponse:
     if not all(scopes.well_formed(one) for one in wanted):
         raise oauth_refusal("invalid_scope", "Invalid OAuth scope or ID token audience provided.")
     call.entry.details["scope"] = " ".join(wanted)
-    assertion = await _verified(state, provider, form["subject_token"].strip())
+    assertion = await _verified(state, call, provider, form["subject_token"].strip())
     attributes = mapping.mapped(provider.mapping, provider.condition, assertion)
     principal, members = provider.members(attributes)
     call.entry.principal = principal
@@ -139,10 +139,16 @@ def _check_options(call: Call, provider: Provider, text: str, client_id: str) ->
         )
 
 
-async def _verified(state: State, provider: Provider, subject: str) -> dict[str, Any]:
+async def _verified(state: State, call: Call, provider: Provider, subject: str) -> dict[str, Any]:
     world = state.world
     if provider.kind == "aws":
         return await aws.verified(provider, subject, world.aws_key, state.aws_server, world.clock.now())
+    if provider.kind == "saml":
+        return saml.verified(world, provider, subject)
+    if provider.kind == "x509":
+        tls = call.request.get_extra_info("ssl_object")
+        call.entry.details["mtls"] = tls is not None
+        return x509.verified(world, provider, subject, tls.getpeercert(binary_form=True) if tls else None)
     return await oidc.verified(world, provider, subject)
 
 
