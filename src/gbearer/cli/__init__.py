@@ -17,6 +17,7 @@ COMMANDS = {
     "request": "make an HTTP call with the right token",
     "curl": "run curl with the token, never in its arguments",
     "whoami": "show which credential won, and why the others did not",
+    "preflight": "check a federation file before it is used",
     "cache": "the token cache: dir, list, clear",
     "emulator": "a local Google to test against",
     "demo": "a tour: a token made, placed and accepted on a local Google",

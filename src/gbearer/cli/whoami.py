@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gbearer.broker import Answer
     from gbearer.cli.world import World
     from gbearer.model import Token
-    from gbearer.sources import Step
+    from gbearer.sources import Source, Step
     from gbearer.transport import Transport
 
 FORMATS = ("text", "json")
@@ -46,6 +46,7 @@ def run(args: "argparse.Namespace", world: "World") -> int:
     transport = Transport(world.env, total=8.0)
     facts = _facts(answer, world, transport)
     facts["project"] = project(look, answer.source, transport)
+    facts["federation"] = _federation(answer.source, transport)
     if args.format == "json":
         import json
 
@@ -82,6 +83,22 @@ def _facts(answer: "Answer", world: "World", transport: "Transport") -> dict[str
     }
 
 
+def _federation(source: "Source", transport: "Transport") -> dict[str, str] | None:
+    """Who a federated identity is before Google has mapped it; None for any other credential."""
+    found = source.federation
+    if found is None or source.identify is None:
+        return None
+    facts = {"provider": found.provider}
+    try:
+        identity = source.identify(transport)
+    except Error as error:
+        return {**facts, "unknown": error.message}
+    facts.update((label.replace(" ", "_"), text) for label, text in identity.rows)
+    if found.pool and identity.subject:
+        facts["expected_principal"] = found.principal(identity.subject)
+    return facts
+
+
 def tokeninfo(token: "Token", transport: "Transport") -> dict[str, str]:
     """What Google says about an access token, which travels in a header and never in a URL; {} where it does not say.
 
@@ -110,6 +127,7 @@ _LABELS = {
     "expires_at": "until",
     "quota_project": "charged to",
     "token": "token",
+    "federation": "federation",
     "emulator": "emulator",
 }
 _UNKNOWN = ("principal", "project", "expires_at")
@@ -119,6 +137,9 @@ def _text(facts: dict[str, object], steps: "list[Step]") -> str:
     lines = []
     for name, label in _LABELS.items():
         value = facts[name]
+        if isinstance(value, dict):
+            lines += [f"{label.replace('_', ' '):<11} {text}\n" for label, text in value.items()]
+            continue
         if isinstance(value, list):
             value = (" -> " if name == "impersonate" else " ").join(value)
         if name == "expires_at" and value:

@@ -58,14 +58,30 @@ def named(text: str, option: str, ask: "Ask", look: "Look") -> "Source":
         look.remember = False
         source = load(data, f"the JSON in {option}", ask, look)
     else:
-        path = os.path.join(wellknown.home(look), text[2:]) if text.startswith("~/") else text
-        source = at(path, option, ask, look)
+        source = at(_path(text, look), option, ask, look)
     source.name = "file"
     return source
 
 
+def document(text: str, option: str, look: "Look") -> tuple[dict[str, object], str]:
+    """(what the file says, where it is) for what `option` names as in `named`, whatever its type."""
+    data, where = inline(text), f"the JSON in {option}"
+    if data is None:
+        where = _path(text, look)
+        data = _read(where, option, look)
+    return _parse(data, where), where
+
+
+def _path(text: str, look: "Look") -> str:
+    return os.path.join(wellknown.home(look), text[2:]) if text.startswith("~/") else text
+
+
 def at(path: str, option: str, ask: "Ask", look: "Look") -> "Source":
     """The credential in the file at `path`; BadCredentials, naming `option`, when it is not there."""
+    return load(_read(path, option, look), path, ask, look)
+
+
+def _read(path: str, option: str, look: "Look") -> bytes:
     data = look.read(path)
     if data is None:
         shown = path if len(path) <= 300 else f"{path[:40]}..."  # what is longer may be a secret in the wrong place
@@ -75,7 +91,7 @@ def at(path: str, option: str, ask: "Ask", look: "Look") -> "Source":
             why=f"{option} names it" + _relative(path),
             fix=f"correct {option}, or drop it and run `gcloud auth application-default login`",
         )
-    return load(data, path, ask, look)
+    return data
 
 
 def _relative(path: str) -> str:

@@ -113,6 +113,8 @@ class Transport:
         """
         asked = endpoints.parse(url)
         target = endpoints.route(asked, self.env)
+        if asked.origin in self._certs and target.origin != asked.origin:
+            target = endpoints.URL("https", target.host, target.port, target.target)  # an emulator speaks both
         sent = {"Host": asked.netloc, "User-Agent": _user_agent(), **(headers or {})}
         for attempt in range(1, self.tries + 1):
             failure: Unreachable
@@ -152,6 +154,7 @@ class Transport:
         from gbearer.transport import failure
         from gbearer.transport.limit import Late, within
 
+        emulated = target.origin != asked.origin
         left = max(0.05, self._deadline - time.monotonic())
         limit = min(left, timeout or _READ)
         whole = min(left, limit + _CONNECT)
@@ -161,9 +164,8 @@ class Transport:
         def exchange() -> tuple[int, "Mapping[str, str]", bytes]:
             pool = self._pools.get(target.origin)
             if pool is None:
-                # the certificate is for who was asked, not for an emulator in its place
-                cert = self._certs.get(asked.origin) if target.origin == asked.origin else None
-                pool = self._pools[target.origin] = open_connection_pool(target, self.env, cert)
+                cert = self._certs.get(asked.origin)
+                pool = self._pools[target.origin] = open_connection_pool(target, self.env, cert, emulated=emulated)
             response = pool.urlopen(
                 method,
                 str(target),

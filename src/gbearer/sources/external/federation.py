@@ -19,6 +19,19 @@ AWS = "urn:ietf:params:aws:token-type:aws4_request"
 SUBJECT_TYPES = (JWT, ID_TOKEN, SAML, MTLS, AWS)
 _RESOURCE = "//iam.googleapis.com/"
 _FLEET = re.compile(r"identitynamespace:[!-~]+:https://[!-~]+")  # what GKE writes for the members of a fleet
+FIELDS = (
+    ("audience", "subject_token_type", "token_url"),
+    (
+        "service_account_impersonation_url",
+        "token_info_url",
+        "client_id",
+        "client_secret",
+        "quota_project_id",
+        "workforce_pool_user_project",
+        "universe_domain",
+    ),
+)
+"""The fields that a file has to have, and those that it may have, all of them text."""
 _UNIVERSE = "GOOGLE_CLOUD_UNIVERSE_DOMAIN"
 _SHORTEST = 600
 """Seconds: the shortest life that Google documents for `token_lifetime_seconds`."""
@@ -93,14 +106,7 @@ def read(info: "fields.Info", where: str, ask: "Ask", look: "Look") -> Federatio
     Follows https://google.aip.dev/auth/4117. Every URL in it that is Google's is checked; those of
     `credential_source` are for whoever reads that.
     """
-    fields.check(
-        info,
-        where,
-        "federation file",
-        ("audience", "subject_token_type", "token_url"),
-        ("service_account_impersonation_url", "token_info_url", "client_id", "client_secret", "quota_project_id",
-         "workforce_pool_user_project", "universe_domain"),
-    )  # fmt: skip
+    fields.check(info, where, "federation file", *FIELDS)
     problems = audience_problems(fields.text(info, "audience"))
     kind = fields.text(info, "subject_token_type")
     if kind not in SUBJECT_TYPES:
@@ -108,14 +114,14 @@ def read(info: "fields.Info", where: str, ask: "Ask", look: "Look") -> Federatio
     source = info.get("credential_source")
     if not isinstance(source, dict) or not source:
         problems.append("credential_source is missing" if not source else "credential_source is no object")
-    lifetime = _lifetime(info, problems)
+    seconds = lifetime(info, problems)
     workforce = "/workforcePools/" in fields.text(info, "audience")
     if fields.text(info, "workforce_pool_user_project") and not workforce:
         problems.append("workforce_pool_user_project is for workforce pools, and audience names a workload pool")
     if problems:
         raise BadCredentials(f"{where} is no usable federation file", why="; ".join(problems), fix=remake(info))
     found = Federation(fields.text(info, "audience"), kind, where)
-    found.universe = _universe(info, where, ask, look)
+    found.universe = universe(info, where, ask, look)
     found.token_url = fields.text(info, "token_url")
     for field in ("token_url", "token_info_url"):
         if fields.text(info, field):
@@ -124,7 +130,7 @@ def read(info: "fields.Info", where: str, ask: "Ask", look: "Look") -> Federatio
             )
     url = fields.text(info, "service_account_impersonation_url")
     found.impersonate = impersonated.target(url, where, ask, look, found.universe) if url else ""
-    found.lifetime = lifetime
+    found.lifetime = seconds
     found.client_id, found.client_secret = fields.text(info, "client_id"), fields.text(info, "client_secret")
     found.quota_project = fields.text(info, "quota_project_id") or None
     found.user_project = fields.text(info, "workforce_pool_user_project")
@@ -143,19 +149,20 @@ def audience_problems(audience: str) -> list[str]:
     return [f"audience {audience[:200]!r} does not begin with {_RESOURCE}projects/NUMBER/"]
 
 
-def _universe(info: "fields.Info", where: str, ask: "Ask", look: "Look") -> str:
+def universe(info: "fields.Info", where: str, ask: "Ask", look: "Look") -> str:
     """The universe, whose hosts will be trusted: so another than Google's own has to be named by the user as well."""
-    universe = fields.text(info, "universe_domain") or endpoints.UNIVERSE
-    if universe == endpoints.UNIVERSE or universe == look.env.get(_UNIVERSE) or ask.trust_config:
-        return universe
+    named = fields.text(info, "universe_domain") or endpoints.UNIVERSE
+    if named in (endpoints.UNIVERSE, look.env.get(_UNIVERSE)) or ask.trust_config:
+        return named
     raise BadCredentials(
-        f"universe_domain in {where} names {universe}",
+        f"universe_domain in {where} names {named}",
         why=f"secrets would be sent to hosts of that name, and {_UNIVERSE} does not name it; nothing was sent",
-        fix=f"export {_UNIVERSE}={universe} if that is your cloud, or get the file anew from Google",
+        fix=f"export {_UNIVERSE}={named} if that is your cloud, or get the file anew from Google",
     )
 
 
-def _lifetime(info: "fields.Info", problems: list[str]) -> int | None:
+def lifetime(info: "fields.Info", problems: list[str]) -> int | None:
+    """Seconds that a token of the account in the file shall live, None where it does not say; adds to `problems`."""
     options = info.get("service_account_impersonation")
     if options is None:
         return None
