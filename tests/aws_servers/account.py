@@ -41,6 +41,7 @@ class Account:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self._users = 0
         self._admin: dict[str, Any] = {
             "endpoint_url": url,
             "region_name": REGION,
@@ -51,7 +52,9 @@ class Account:
         self._sts = boto3.client("sts", **self._admin)
 
     def user(self, name: str) -> Keys:
-        """A user with a key of its own."""
+        """A new user, whose name begins with `name`, with a key of its own."""
+        self._users += 1
+        name = f"{name}-{self._users}"
         self._iam.create_user(UserName=name)
         made = self._iam.create_access_key(UserName=name)["AccessKey"]
         return Keys(made["AccessKeyId"], made["SecretAccessKey"], "", f"arn:aws:iam::{ACCOUNT}:user/{name}")

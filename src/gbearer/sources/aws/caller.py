@@ -32,7 +32,7 @@ def plays(arn: str, role: str) -> bool:
 
 
 def identity(caller: "Caller", place: "Place", region: str) -> Identity:
-    """The caller under Google's mapping for AWS: google.subject is the ARN, attribute.aws_role the role without session.
+    """The caller under Google's mapping for AWS: google.subject is the ARN, aws_role the role without its session.
 
     Follows https://cloud.google.com/iam/docs/workload-identity-federation-with-other-clouds#mappings-and-conditions
     """

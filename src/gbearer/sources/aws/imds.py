@@ -144,7 +144,7 @@ class Imds:
             "no AWS credentials were found",
             why="no variable, profile or container endpoint names any, and no metadata service of EC2 is there: "
             f"{error.message}",
-            fix="export AWS_PROFILE=NAME, or AWS_ACCESS_KEY_ID and the rest; on AWS give the instance, task or pod a role",
+            fix="export AWS_PROFILE=NAME, or the AWS_ACCESS_KEY_ID family; on AWS give machine, task or pod a role",
         )
 
     def _refused(self, refused: Refused) -> Error:

@@ -38,7 +38,7 @@ def keys(place: "Place", region: str, imds: "Imds", look: "Look", transport: "Tr
     _quiet()
     session = _Session(place, region, look)
     try:
-        found = _provider(place, session, imds, look, transport).load()
+        found = _load(place, session, imds, look, transport)
         if found is None:
             raise BadCredentials(
                 f"{place.words} has no credentials",
@@ -80,43 +80,34 @@ class _Session(botocore.session.Session):  # type: ignore[misc]  # botocore has 
         return super().create_client(service_name, *args, endpoint_url=endpoint_url, **kwargs)
 
 
-def _provider(place: "Place", session: _Session, imds: "Imds", look: "Look", transport: "Transport") -> "Any":
-    """The one provider of botocore's that knows this place."""
+def _load(place: "Place", session: _Session, imds: "Imds", look: "Look", transport: "Transport") -> "Any":
+    """What botocore holds of this place's keys, by the one provider that knows it; None where it has none."""
     env = {name: value for name, value in look.env.items() if value}  # set and empty counts as unset
     container = lib.ContainerProvider(
         environ=env, fetcher=ContainerMetadataFetcher(session=_Patient(transport, place), sleep=lambda _: None)
     )
     if place.kind == places.CONTAINER:
-        return container
+        return container.load()
     chain = _Chain(session, look)
     if place.kind == places.WEB_IDENTITY:
         role = env.get(places.ROLE) or place.profiles.section().get("role_arn")
         own = {"web_identity_token_file": env[places.WEB_TOKEN_FILE], "role_arn": role}
         if env.get("AWS_ROLE_SESSION_NAME"):
             own["role_session_name"] = env["AWS_ROLE_SESSION_NAME"]
-        return chain.web_identity("environment", lambda: {"profiles": {"environment": own}})
+        return chain.web_identity("environment", lambda: {"profiles": {"environment": own}}).load()
     if place.profiles.kind() != "role":
-        return lib.CredentialResolver(chain.providers(place.profile))
-    return _Credentials(
-        lib.AssumeRoleProvider(
-            load_config=lambda: session.full_config,
-            client_creator=session.create_client,
-            cache={},
-            profile_name=place.profile,
-            prompter=_no_prompt,
-            credential_sourcer=lib.CanonicalNameCredentialSourcer(
-                [lib.EnvProvider(environ=env), container, _Instance(imds)]
-            ),
-            profile_provider_builder=chain,
-        )
-    )
-
-
-class _Credentials:
-    """A provider by the name that a resolver's method has; nothing else tells them apart here."""
-
-    def __init__(self, provider: "Any") -> None:
-        self.load: Callable[[], Any] = provider.load
+        return lib.CredentialResolver(chain.providers(place.profile)).load_credentials()
+    return lib.AssumeRoleProvider(
+        load_config=lambda: session.full_config,
+        client_creator=session.create_client,
+        cache={},
+        profile_name=place.profile,
+        prompter=_no_prompt,
+        credential_sourcer=lib.CanonicalNameCredentialSourcer(
+            [lib.EnvProvider(environ=env), container, _Instance(imds)]
+        ),
+        profile_provider_builder=chain,
+    ).load()
 
 
 class _Chain:
