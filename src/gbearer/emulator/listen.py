@@ -51,10 +51,12 @@ class Listener:
         self._socket.listen(_BACKLOG)
         self._spawn(self._accept())
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """Accept nothing more; connections that have not said a word are closed."""
-        for task in self._tasks:
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         self._socket.close()
 
     def _spawn(self, work: "asyncio._CoroutineLike[None]") -> None:

@@ -133,7 +133,8 @@ class Emulator:
     async def stop(self) -> None:
         """Let open requests go and close the server; for whoever runs its event loop."""
         self._renewal.cancel()
-        self._listener.stop()
+        await asyncio.gather(self._renewal, return_exceptions=True)
+        await self._listener.stop()
         self._state.faults.clear()
         await self._runner.cleanup()
 
@@ -218,7 +219,7 @@ async def _start(directory: Path, port: int, loop: asyncio.AbstractEventLoop, aw
     try:
         env = files.write(directory, state.world, url)
     except BaseException:
-        accepting.stop()
+        await accepting.stop()
         await runner.cleanup()
         raise
     renewal = loop.create_task(_renew(directory, state))
