@@ -78,8 +78,7 @@ def _function(stage: Stage) -> Scene:
 
 def _web_identity(stage: Stage) -> Scene:
     token = stage.sts.cluster.token("system:serviceaccount:shop:cart", "sts.amazonaws.com")
-    path = stage.home / "token"
-    path.write_text(token)
+    path = stage.file("token", token)
     variables = {"AWS_WEB_IDENTITY_TOKEN_FILE": str(path), "AWS_ROLE_ARN": f"{ROLES}pod"}
     return Scene(stage.env | variables | {"AWS_ROLE_SESSION_NAME": "cart"}, f"{ASSUMED}pod/cart", stage.node)
 

@@ -3,8 +3,11 @@
 import pytest
 
 from aws_servers.scenes import SCENES, scene
+from gbearer import sources
+from gbearer.model import Ask
 from gbearer.sources import Look
-from sources.aws.hands import TARGET, Place, elsewhere, mint
+from gbearer.transport import Transport
+from sources.aws.hands import PROVIDER, TARGET, Place, elsewhere, mint
 
 ECS = "ECS and Fargate task role"
 BY_VARIABLES = [name for name in SCENES if name != ECS]
@@ -110,14 +113,10 @@ def test_the_chain_tells_why_aws_s_other_sources_were_passed_over(place: Place) 
 
 
 def test_looking_for_the_source_sends_nothing(place: Place) -> None:
-    from gbearer import sources
-    from gbearer.model import Ask
-    from gbearer.transport import Transport
-    from sources.aws.hands import PROVIDER
-
     for name in SCENES:
-        with scene(name, place.sts, place.home / name.replace(" ", "-").replace(",", "")) as here:
-            look = Look(place.env | here.env)
+        home = place.home / name.replace(" ", "-").replace(",", "")
+        with scene(name, place.sts, home) as here:
+            look = Look(place.env | here.env | {"HOME": str(home)})
             way = Transport(look.env)
             sources.locate(Ask(source="aws", provider=PROVIDER), look, way)
             assert way.requests == 0

@@ -121,5 +121,23 @@ def _environment(place: "Place", look: "Look") -> "Keys":
             why="one without the other signs nothing",
             fix="export both (and AWS_SESSION_TOKEN for temporary ones), or unset both",
         )
+    ends = env.get("AWS_CREDENTIAL_EXPIRATION", "")
+    if ends and _is_past(ends):
+        raise BadCredentials(
+            "the AWS credentials in the environment have expired",
+            why=f"AWS_CREDENTIAL_EXPIRATION says {ends[:40]}",
+            fix="export new ones where these came from, or unset AWS_ACCESS_KEY_ID",
+        )
     token = env.get("AWS_SESSION_TOKEN") or env.get("AWS_SECURITY_TOKEN")
     return Keys(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], token, place.words)
+
+
+def _is_past(text: str) -> bool:
+    """Whether a time (RFC 3339) is over; what cannot be read is not: AWS will say."""
+    import datetime
+
+    try:
+        when = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return when.tzinfo is not None and when <= datetime.datetime.now(datetime.UTC)
