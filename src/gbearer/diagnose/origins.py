@@ -119,20 +119,11 @@ def _certificate(told: Federation, _: "Ask", look: "Look", found: list[Finding])
 
 
 def _aws(told: Federation, ask: "Ask", look: "Look", found: list[Finding]) -> Identity:
-    source = told.credential_source
-    version = source.get("environment_id")
-    if version != "aws1":
-        raise subject.broken(told, f"credential_source.environment_id is {str(version)[:40]!r}, not aws1")
-    for name in ("region_url", "url", "imdsv2_session_token_url"):
-        if name in source:
-            field = f"credential_source.{name}"
-            url = trust.aws_metadata_url(field, str(source[name]), told.where, look.env, trust=ask.trust_config)
-            found.append(Finding(OK, field, url.origin))
-    field = "credential_source.regional_cred_verification_url"
-    url = trust.aws_sts_url(
-        field, str(source.get("regional_cred_verification_url")), told.where, look.env, trust=ask.trust_config
-    )
-    found.append(Finding(OK, field, url.host))
+    from gbearer.sources.aws import described
+
+    said = described.read(told, look.env, trust=ask.trust_config)
+    service = said.metadata or "the metadata service's usual address"
+    found.append(Finding(OK, "credential_source", f"AWS: {service}, {said.verification.split('?')[0]}"))
     return _role(ask.expect_role, found)
 
 

@@ -94,6 +94,10 @@ class Transport:
         """Show a client certificate to the host of `url` and to no other: the paths of it and of its key, in PEM."""
         self._certs[endpoints.parse(url).origin] = cert
 
+    def presents(self, url: str) -> tuple[str, str] | None:
+        """The client certificate that the host of `url` is shown, None for none."""
+        return self._certs.get(endpoints.parse(url).origin)
+
     def allow(self, seconds: float) -> None:
         """Put off the end of the total time: so long somebody else was waited for, a program say."""
         self._deadline += seconds
