@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from gbearer.emulator.sts import subjects
+from gbearer.emulator.sts import default, pools, subjects
 from gbearer.emulator.sts.default import POOL_RESOURCE
 from gbearer.emulator.sts.exchange import AWS, TOKEN_TYPE
-from gbearer.emulator.world import TARGET, World
+from gbearer.emulator.sts.pools import Provider
+from gbearer.emulator.world import PROJECT_NUMBER, TARGET, World
 
 CLIENTS, SUBJECT, CERTIFICATES = "clients", "subject", "x509"
 MARK = "/workloadIdentityPools/emulator-"
@@ -111,7 +112,7 @@ def certificate_files(directory: Path, world: World) -> dict[str, str]:
 
 def subject_files(world: World) -> dict[str, str]:
     """The subject tokens that the files point to, by path; they live six hours and are written anew before that."""
-    token = subjects.id_token(world, world.federation.find("oidc"))
+    token = subjects.id_token(world, _provider(world, "oidc"))
     answer = {
         "version": 1,
         "success": True,
@@ -120,11 +121,19 @@ def subject_files(world: World) -> dict[str, str]:
         "expiration_time": int(world.clock.now()) + subjects.LIFE,
     }
     return {
-        f"{SUBJECT}/saml.txt": subjects.saml_response(world, world.federation.find("saml")),
+        f"{SUBJECT}/saml.txt": subjects.saml_response(world, _provider(world, "saml")),
         f"{SUBJECT}/oidc.jwt": token,
         f"{SUBJECT}/oidc.json": json.dumps({"id_token": token}) + "\n",
         f"{SUBJECT}/executable.json": json.dumps(answer) + "\n",
     }
+
+
+def _provider(world: World, name: str) -> Provider:
+    """The provider, or the usual one of that name where pools.json has none."""
+    try:
+        return world.federation.find(name)
+    except KeyError:
+        return pools.parse(default.document(), PROJECT_NUMBER).find(name)
 
 
 def aws_shell(world: World) -> str:

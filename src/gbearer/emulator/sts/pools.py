@@ -94,9 +94,9 @@ def parse(document: object, number: int) -> Federation:
         ("workforcePools", "locations/global/workforcePools"),
     ):
         for name, pool in _object(top.get(group, {}), group).items():
-            _only(_object(pool, name), ("disabled", "providers"), name)
+            _only(_object(pool, name), ("disabled", "providers"), _id(name))
             for provider in _object(pool.get("providers", {}), f"providers of {name}").items():
-                one = parse_provider(f"{place}/{_id(name)}", *provider)
+                one = parse_provider(f"{place}/{name}", *provider)
                 one = replace(one, disabled=one.disabled or bool(pool.get("disabled")))
                 read.providers[one.resource] = one
     for binding in top.get("bindings", []):
