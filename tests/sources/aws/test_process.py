@@ -9,7 +9,6 @@ import pytest
 from gbearer.errors import BadCredentials
 from sources.aws.hands import Place
 
-
 PROGRAMS = {
     "fails": ("import sys; sys.stderr.write('no such vault\\n'); sys.exit(3)", "status 3", "no such vault"),
     "prints rubbish": ("print('hello')", "not JSON", ""),

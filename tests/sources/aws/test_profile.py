@@ -85,7 +85,7 @@ CONFIGS = {
     "no source": ("[profile work]\nrole_arn = {role}\n", "neither source_profile nor credential_source"),
     "source that is not there": ("[profile work]\nrole_arn = {role}\nsource_profile = gone\n", "'gone'"),
     "circle": (
-        "[profile work]\nrole_arn = {role}\nsource_profile = b\n[profile b]\nrole_arn = {role}\nsource_profile = work\n",
+        "[profile b]\nrole_arn = {role}\nsource_profile = work\n[profile work]\nrole_arn = {role}\nsource_profile=b\n",
         "circle",
     ),
     "odd credential_source": ("[profile work]\nrole_arn = {role}\ncredential_source = Moon\n", "'Moon'"),
