@@ -28,6 +28,7 @@ def open_connection_pool(
     context = tls_context(env, cert) if url.scheme == "https" else None
     if context is not None and cert is not None and emulated and endpoints.is_loopback(url.host):
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # else it is told at every request
     proxy = proxy_for(url, env)
     if proxy is None:
         return urllib3.PoolManager(ssl_context=context, maxsize=4)
