@@ -22,11 +22,12 @@ def documents(directory: Path, world: World, url: str) -> dict[str, dict[str, An
     written: dict[str, dict[str, Any]] = {}
     for folder, hosts in (("", google), (f"{CLIENTS}/", {"sts": url, "iam": url})):
         for kind, (provider, token_type, source) in _sources(directory, world, url).items():
-            sts = hosts["sts"]
-            if kind == "x509":  # only over TLS can a certificate be shown
+            sts, iam = hosts["sts"], hosts["iam"]
+            if kind == "x509":  # only over TLS can a certificate be shown, and Node shows it at either address
                 sts = sts.replace("sts.", "sts.mtls.") if not folder else sts.replace("http:", "https:")
+                iam = iam.replace("http:", "https:")
             direct = _document(provider, token_type, sts, source)
-            acting = f"{hosts['iam']}/v1/projects/-/serviceAccounts/{TARGET}:generateAccessToken"
+            acting = f"{iam}/v1/projects/-/serviceAccounts/{TARGET}:generateAccessToken"
             written[f"{folder}external-{kind}.json"] = direct
             impersonated = {name: value for name, value in direct.items() if name != "token_info_url"}
             written[f"{folder}external-{kind}-impersonated.json"] = {
