@@ -64,7 +64,6 @@ def gcloud(env: Mapping[str, str], config: Path, *argv: str) -> str:
     settings = {
         **inherited(),
         "CLOUDSDK_PYTHON_SITEPACKAGES": "1",  # so that its Python loads the guard
-        "CLOUDSDK_CONFIG": str(config),
         "CLOUDSDK_CORE_CHECK_GCE_METADATA": "false",
         "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
         "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "1",
@@ -72,6 +71,7 @@ def gcloud(env: Mapping[str, str], config: Path, *argv: str) -> str:
         "HTTPS_PROXY": NOWHERE,
         "NO_PROXY": "127.0.0.1",
         **env,
+        "CLOUDSDK_CONFIG": str(config),
     }
     done = subprocess.run(
         ["gcloud", *argv], env=settings, capture_output=True, text=True, timeout=120, check=False,
