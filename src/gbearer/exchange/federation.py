@@ -130,6 +130,12 @@ def _grant(said: Said, source: "Source", found: "Federation", transport: "Transp
             why=_with(speaks, said.words),
             fix=f"compare it with issuerUri, letter by letter: `{describe(found)}`",
         )
+    if "mapping" in text:
+        return BadCredentials(
+            f"the mapping of {found.provider} wants something that this identity does not have",
+            why=_with(said.words, speaks),
+            fix=f"correct attributeMapping, or have the issuer add that claim: `{describe(found)}`",
+        )
     if "audience" in text:
         return BadCredentials(
             f"the subject token is for another audience than {found.provider} allows",

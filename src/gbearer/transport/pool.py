@@ -27,7 +27,9 @@ def open_connection_pool(
 
     context = tls_context(env, cert) if url.scheme == "https" else None
     if context is not None and cert is not None and emulated and endpoints.is_loopback(url.host):
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return urllib3.PoolManager(ssl_context=context, maxsize=4, assert_fingerprint=_shown(url, context))
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # else it is told at every request
     proxy = proxy_for(url, env)
     if proxy is None:
@@ -63,6 +65,16 @@ def proxy_for(url: endpoints.URL, env: "Mapping[str, str]") -> str | None:
     if no and proxy_bypass_environment(f"{url.host}:{url.port}", {"no": no}):
         return None
     return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def _shown(url: endpoints.URL, context: "ssl.SSLContext") -> str:
+    """The fingerprint of the certificate that is shown there: what it is now it has to stay."""
+    import socket
+    from hashlib import sha256
+
+    host = url.host.strip("[]")
+    with socket.create_connection((host, url.port), timeout=5) as plain, context.wrap_socket(plain) as secure:
+        return sha256(secure.getpeercert(binary_form=True) or b"").hexdigest()
 
 
 def tls_context(env: "Mapping[str, str]", cert: tuple[str, str] | None = None) -> "ssl.SSLContext":

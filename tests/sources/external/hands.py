@@ -120,7 +120,7 @@ class Platform:
 def platform() -> Iterator[Platform]:
     """A platform that runs until the end of the `with` block."""
     here = Platform()
-    thread = threading.Thread(target=here.server.serve_forever, daemon=True)
+    thread = threading.Thread(target=here.server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield here
