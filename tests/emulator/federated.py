@@ -1,5 +1,6 @@
 """What tests of the token service do with their hands: an exchange, a federated token, a call in its name."""
 
+import base64
 import json
 import ssl
 from collections.abc import Mapping
@@ -75,3 +76,17 @@ def over_tls(em: Emulator, fields: Mapping[str, str], cert: tuple[Path, Path] | 
     with urllib3.PoolManager(ssl_context=context, retries=False, timeout=15) as pool:
         headers = {"Content-Type": FORM}
         return pool.request("POST", f"{em.tls_url}/v1/token", body=urlencode(fields).encode(), headers=headers)
+
+
+def basic(name: str, word: str) -> dict[str, str]:
+    """The header of an OAuth client."""
+    return {"Authorization": "Basic " + base64.b64encode(f"{name}:{word}".encode()).decode()}
+
+
+def introspected(em: Emulator, token: str, hint: str = f"{TYPE}access_token") -> dict[str, object]:
+    """What the token service says about a token, to the OAuth client of user.json."""
+    own = json.loads(em.user_file.read_text())
+    headers = basic(own["client_id"], own["client_secret"])
+    fields = {"token": token, "token_type_hint": hint}
+    read: dict[str, object] = good(call(em, "POST", "/v1/introspect", headers=headers, form=fields))
+    return read

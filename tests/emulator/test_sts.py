@@ -21,9 +21,11 @@ from emulator.federated import (
     TYPE,
     WORKFORCE,
     audience,
+    basic,
     exchange,
     federated_token,
     form,
+    introspected,
     who,
 )
 from emulator.hands import CLOUD, access_token, api_error, call, good, key_file, oauth_error
@@ -337,10 +339,6 @@ def test_a_project_that_may_not_be_used(em: Emulator) -> None:
     assert api_error(answer) == (403, "PERMISSION_DENIED", "USER_PROJECT_DENIED")
 
 
-def basic(name: str, word: str) -> dict[str, str]:
-    return {"Authorization": "Basic " + base64.b64encode(f"{name}:{word}".encode()).decode()}
-
-
 def test_a_client_may_authenticate_by_basic_and_then_needs_no_project(em: Emulator) -> None:
     token = em.subject_token(claims={"aud": WORKFORCE})
     fields = form(token, changes={"audience": WORKFORCE})
@@ -351,14 +349,6 @@ def test_a_client_may_authenticate_by_basic_and_then_needs_no_project(em: Emulat
     good(call(em, "POST", "/v1/token", headers=basic(own["client_id"], own["client_secret"]), form=fields))
     for headers in (basic(own["client_id"], "wrong"), basic("nobody", "x"), {"Authorization": "Basic ???"}):
         assert oauth_error(call(em, "POST", "/v1/token", headers=headers, form=fields))[:2] == (401, "invalid_client")
-
-
-def introspected(em: Emulator, token: str, hint: str = f"{TYPE}access_token") -> dict[str, object]:
-    own = json.loads(em.user_file.read_text())
-    headers = basic(own["client_id"], own["client_secret"])
-    fields = {"token": token, "token_type_hint": hint}
-    read: dict[str, object] = good(call(em, "POST", "/v1/introspect", headers=headers, form=fields))
-    return read
 
 
 def test_introspection_tells_who_holds_a_federated_token(em: Emulator) -> None:
