@@ -1,5 +1,6 @@
 """AWS as the one that vouches: any of its sources, by a file that gcloud wrote or by `--source aws --provider`."""
 
+from gbearer import log
 from gbearer.errors import BadCredentials, UsageError
 from gbearer.sources.aws import place as places
 from gbearer.sources.external import federation
@@ -58,6 +59,7 @@ def _source(found: "Federation", ask: "Ask", look: "Look", metadata: str, verifi
 
         got[:] = [_signer(place, metadata, look, transport)]
         keys, region = got[0]
+        log.debug(f"AWS: {keys!r} in {region}")
         if ask.expect_role:
             caller.check(sts.caller(keys, region, transport), ask.expect_role, keys.source)
         if found.subject_type == federation.JWT:
