@@ -10,7 +10,7 @@ MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check check-static check-format check-lint check-types check-floors check-lock check-docs \
-	check-wheel bench fmt lock clean venv
+	check-wheel bench aws-table fmt lock clean venv
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
@@ -48,6 +48,9 @@ check-wheel: venv
 
 bench: venv  ## medians and ratios, measured pair by pair
 	@$(BIN)/python bench/run.py
+
+aws-table: venv  ## the table in docs/reference/aws.md, from a fresh run of every AWS source
+	@$(BIN)/python tools/aws_table.py
 
 fmt: venv  ## format, and mend what the linter can mend
 	$(BIN)/ruff format .
