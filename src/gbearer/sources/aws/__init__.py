@@ -59,7 +59,7 @@ def _source(found: "Federation", ask: "Ask", look: "Look", metadata: str, verifi
 
         got[:] = [_signer(place, metadata, look, transport)]
         keys, region = got[0]
-        log.debug(f"AWS: {keys!r} in {region}")
+        log.debug(f"AWS: {keys.source} in {region}")
         if ask.expect_role:
             caller.check(sts.caller(keys, region, transport), ask.expect_role, keys.source)
         if found.subject_type == federation.JWT:
