@@ -21,16 +21,11 @@ def open_connection_pool(
     `cert` are the paths of a client certificate and of its key; BadCredentials when they cannot be used. An emulator's
     own certificate is not checked: it is on this machine, and plain http would do.
     """
-    import ssl
-
     import urllib3
 
     context = tls_context(env, cert) if url.scheme == "https" else None
     if context is not None and cert is not None and emulated and endpoints.is_loopback(url.host):
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
         return urllib3.PoolManager(ssl_context=context, maxsize=4, assert_fingerprint=_shown(url, context))
-        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # else it is told at every request
     proxy = proxy_for(url, env)
     if proxy is None:
         return urllib3.PoolManager(ssl_context=context, maxsize=4)
@@ -68,10 +63,13 @@ def proxy_for(url: endpoints.URL, env: "Mapping[str, str]") -> str | None:
 
 
 def _shown(url: endpoints.URL, context: "ssl.SSLContext") -> str:
-    """The fingerprint of the certificate that is shown there: what it is now it has to stay."""
+    """The fingerprint of the certificate that is shown there, which is all that `context` then asks of it."""
     import socket
+    import ssl
     from hashlib import sha256
 
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
     host = url.host.strip("[]")
     with socket.create_connection((host, url.port), timeout=5) as plain, context.wrap_socket(plain) as secure:
         return sha256(secure.getpeercert(binary_form=True) or b"").hexdigest()
