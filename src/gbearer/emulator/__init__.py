@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gbearer.emulator.start import Emulator, run, running
+    from gbearer.emulator.handle import Emulator
+    from gbearer.emulator.start import run, running
 
 __all__ = ["Emulator", "run", "running"]
 

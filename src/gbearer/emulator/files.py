@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gbearer.emulator import external, jose
+from gbearer.emulator import documents, external, jose
+from gbearer.emulator.kept import Secrets
 from gbearer.emulator.sts import account, default, pools
-from gbearer.emulator.world import PROJECT_ID, PROJECT_NUMBER, ROBOT, TARGET, Secrets, World
+from gbearer.emulator.world import PROJECT_ID, PROJECT_NUMBER, ROBOT, World
 from gbearer.errors import BadCredentials
 
 KEPT = "emulator-keys.json"
@@ -108,12 +109,12 @@ def write(directory: Path, world: World, url: str) -> dict[str, str]:
     save(directory, world.kept)
     world.kept.save = lambda secrets: save(directory, secrets)
     environment = exports(directory, url)
-    documents = {
-        KEY: service_account_key(world, url),
-        USER: authorized_user(world, url),
-        IMPERSONATED: impersonated(world, url),
+    written = {
+        KEY: documents.service_account_key(world, url),
+        USER: documents.authorized_user(world, url),
+        IMPERSONATED: documents.impersonated(world, url),
     }
-    for name, document in documents.items():
+    for name, document in written.items():
         _write(directory / name, json.dumps(document, indent=2) + "\n")
     write_external(directory, world, url)
     _write(directory / ENV, _shell(environment, directory))
@@ -150,49 +151,6 @@ def save(directory: Path, secrets: Secrets) -> None:
         "others": secrets.others,
     }
     _write(directory / KEPT, json.dumps(kept, indent=2) + "\n")
-
-
-def service_account_key(world: World, url: str) -> dict[str, str]:
-    """key.json: a service account key as the console makes it, with the emulator's token endpoint."""
-    account = world.accounts[ROBOT]
-    key = world.kept.key(f"user {ROBOT}")
-    return {
-        "type": "service_account",
-        "project_id": PROJECT_ID,
-        "private_key_id": key.kid,
-        "private_key": key.pem,
-        "client_email": account.email,
-        "client_id": account.unique_id,
-        "auth_uri": f"{url}/o/oauth2/auth",
-        "token_uri": f"{url}/token",
-        "auth_provider_x509_cert_url": f"{url}/oauth2/v1/certs",
-        "client_x509_cert_url": f"{url}/robot/v1/metadata/x509/{account.email.replace('@', '%40')}",
-        "universe_domain": "googleapis.com",
-    }
-
-
-def authorized_user(world: World, url: str) -> dict[str, str]:
-    """user.json: what `gcloud auth application-default login` leaves behind, and the emulator's token endpoint."""
-    return {
-        "type": "authorized_user",
-        "client_id": world.kept.client_id,
-        "client_secret": world.kept.client_secret,
-        "refresh_token": world.kept.refresh_token,
-        "token_uri": f"{url}/token",
-        "universe_domain": "googleapis.com",
-    }
-
-
-def impersonated(world: World, url: str) -> dict[str, Any]:
-    """impersonated.json: the user acting as a service account, with the URL at Google's own host."""
-    base = "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts"
-    return {
-        "type": "impersonated_service_account",
-        "service_account_impersonation_url": f"{base}/{TARGET}:generateAccessToken",
-        "delegates": [],
-        "source_credentials": authorized_user(world, url),
-        "universe_domain": "googleapis.com",
-    }
 
 
 def exports(directory: Path, url: str) -> dict[str, str]:

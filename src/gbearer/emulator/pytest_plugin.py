@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from gbearer.emulator.start import Emulator
+    from gbearer.emulator.handle import Emulator
 
 
 @pytest.fixture(scope="session")

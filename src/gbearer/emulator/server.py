@@ -8,11 +8,12 @@ from aiohttp import web
 from gbearer.emulator import control, faults, iam, info, keys, metadata, oauth, targets
 from gbearer.emulator.answers import Refusal, html_refusal, refused
 from gbearer.emulator.issued import Issued
+from gbearer.emulator.kept import Secrets
 from gbearer.emulator.log import Log
 from gbearer.emulator.state import Call, Handler, State, host_of
 from gbearer.emulator.sts import exchange, handout
 from gbearer.emulator.sts.pools import Federation
-from gbearer.emulator.world import Clock, Secrets, World
+from gbearer.emulator.world import Clock, World
 
 _MAX_BODY = 1024 * 1024  # of what is read as a whole; targets stream
 _ACCOUNT = r"/v1/projects/([^/]+)/serviceAccounts/([^/]+)"

@@ -1,5 +1,6 @@
 """The pools that every emulator starts with, as they are written to a new directory's pools.json."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from gbearer.emulator.bindings import WORKLOAD_IDENTITY_USER
@@ -15,8 +16,10 @@ AZURE = "https://sts.windows.net/8d1f7a34-0000-4000-8000-000000000000/"
 AZURE_APP = "api://emulator-app"
 AWS_ISSUER = "https://8d1f7a34-0000-4000-8000-000000000001.tokens.sts.global.api.aws"
 
+REPOSITORY = {"repository": "repository"}
 
-def _oidc(issuer: str, *, audiences: tuple[str, ...] = (), **more: str) -> dict[str, Any]:
+
+def _oidc(issuer: str, *, audiences: tuple[str, ...] = (), more: Mapping[str, str] = {}) -> dict[str, Any]:
     """A provider for `issuer`; `more` maps attributes to claims."""
     settings: dict[str, Any] = {"issuerUri": issuer}
     if audiences:
@@ -38,11 +41,11 @@ def document() -> dict[str, Any]:
         "x509": {"x509": {}, "attributeMapping": {"google.subject": "assertion.subject.dn.cn"}},
         "oidc-disabled": {**_oidc(ISSUER), "disabled": True},
         "oidc-condition": {
-            **_oidc(ISSUER, repository="repository"),
+            **_oidc(ISSUER, more=REPOSITORY),
             "attributeCondition": "assertion.repository == 'emulator/allowed'",
         },
-        "github": _oidc(GITHUB, repository="repository"),
-        "gitlab": _oidc(GITLAB, project_path="project_path"),
+        "github": _oidc(GITHUB, more=REPOSITORY),
+        "gitlab": _oidc(GITLAB, more={"project_path": "project_path"}),
         "azure": _oidc(AZURE, audiences=(AZURE_APP,)),
         "aws-oidc": _oidc(AWS_ISSUER),
     }

@@ -4,6 +4,7 @@ import base64
 import binascii
 import datetime
 import secrets
+from collections.abc import Mapping
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -86,9 +87,7 @@ def _trusted(world: World, provider: Provider) -> tuple[str, rsa.RSAPublicKey]:
     return root.get("entityID", ""), key
 
 
-def response(
-    world: World, provider: Provider, subject: str, life: int, attributes: dict[str, str] | None = None
-) -> str:
+def response(world: World, provider: Provider, subject: str, life: int, attributes: Mapping[str, str]) -> str:
     """A response of the emulator's identity provider for `provider`, base64-encoded, good for `life` seconds."""
     now = datetime.datetime.fromtimestamp(int(world.clock.now()), datetime.UTC)
     start, end = (_stamp(now + datetime.timedelta(seconds=seconds)) for seconds in (-60, life))
@@ -96,7 +95,7 @@ def response(
     values = "".join(
         f'<saml:Attribute Name="{escape(name, {chr(34): "&quot;"})}">'
         f"<saml:AttributeValue>{escape(value)}</saml:AttributeValue></saml:Attribute>"
-        for name, value in (attributes or {}).items()
+        for name, value in attributes.items()
     )
     text = (
         f'<samlp:Response xmlns:samlp="{_P}" xmlns:saml="{_A}" ID="_{secrets.token_hex(16)}" Version="2.0" '

@@ -27,6 +27,8 @@ def id_token(world: World, provider: Provider, claims: Mapping[str, object] = {}
     return jose.sign(world.kept.key(ISSUER_KEY), {name: value for name, value in whole.items() if value is not None})
 
 
-def saml_response(world: World, provider: Provider, subject: str = SAML_SUBJECT, **attributes: str) -> str:
+def saml_response(
+    world: World, provider: Provider, subject: str = SAML_SUBJECT, attributes: Mapping[str, str] = {}
+) -> str:
     """A SAML response for a SAML `provider`, by the emulator's identity provider, base64-encoded."""
     return saml.response(world, provider, subject, LIFE, attributes)
