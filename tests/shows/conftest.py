@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from aws_servers import Account, Sts, account, sts
 from gbearer import emulator
 
 GBEARER = str(Path(sys.executable).parent / "gbearer")
@@ -60,3 +61,41 @@ def run(env: dict[str, str]) -> Run:
 def tokens_made(em: emulator.Emulator) -> int:
     """How many times the token endpoint was asked."""
     return sum(1 for line in em.log() if line["path"] == "/token")
+
+
+@pytest.fixture(scope="session")
+def amazon() -> Iterator[Account]:
+    """The AWS account that these tests share."""
+    with account() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def google_server(amazon: Account, tmp_path_factory: pytest.TempPathFactory) -> Iterator[emulator.Emulator]:
+    """A Google that asks this account who signed."""
+    with emulator.running(dir=tmp_path_factory.mktemp("google") / "dir", aws=amazon.url) as server:
+        yield server
+
+
+@pytest.fixture
+def google(google_server: emulator.Emulator) -> emulator.Emulator:
+    """That Google with an empty log and no faults."""
+    google_server.reset()
+    return google_server
+
+
+@pytest.fixture
+def aws(amazon: Account) -> Iterator[Sts]:
+    """AWS STS in front of the account."""
+    with sts(amazon) as made:
+        yield made
+
+
+@pytest.fixture
+def on_aws(google: emulator.Emulator, own_environment: Path) -> dict[str, str]:
+    """A whole environment for child processes beside which a scene's variables are put: this home, that Google."""
+    kept = ("PATH", "HOME", "PYTHONPATH", "GBEARER_TEST_TRAFFIC", "NO_GCE_CHECK")
+    return {name: os.environ[name] for name in kept if name in os.environ} | {
+        "GBEARER_EMULATOR_HOST": google.host,
+        "GBEARER_CACHE": str(own_environment / "cache"),
+    }
