@@ -73,8 +73,8 @@ def test_what_a_canonical_question_holds_is_unambiguous() -> None:
         Ask(account="a"),
         Ask(account="b"),
         Ask(account="scopes"),
-        Ask(account="a'), ('provider', 'b"),
-        Ask(account="a", provider="b"),
+        Ask(account="a'), ('boundary', 'b"),
+        Ask(account="a", boundary="b"),
         Ask(subject="a@b"),
         Ask(impersonate=("a@b",)),
     ]

@@ -25,9 +25,9 @@ DIFFERENT: list[Ask] = [
     Ask(subject="ada@example.com"),
     Ask(subject="bob@example.com"),
     Ask(account="x"),
-    Ask(provider="x"),
+    Ask(source="aws", provider="projects/1/locations/global/workloadIdentityPools/pool/providers/one"),
     Ask(boundary="x"),
-    Ask(expect_role="x"),
+    Ask(expect_role="arn:aws:iam::123456789012:role/one"),
     Ask(trust_config=True),
 ]
 

@@ -105,8 +105,10 @@ def test_each_named_source_looks_there_and_nowhere_else(tmp_path: Path) -> None:
     assert (source.kind, source.fingerprint, look.remember) == ("token", None, False)
     assert find(env, source="metadata")[0].kind == "metadata"  # named: not detected, though NO_GCE_CHECK says no
     assert "--credentials" in refusal(UsageError, env, source="file")
-    for later in ("login", "gcloud", "aws"):
+    for later in ("login", "gcloud"):
         assert f"--source {later} does not exist in this version" in refusal(UsageError, env, source=later)
+    for vouched in ("aws", "github", "gitlab", "azure"):
+        assert f"--source {vouched} needs a provider" in refusal(UsageError, env, source=vouched)
 
 
 def test_the_ready_made_token_is_checked() -> None:
