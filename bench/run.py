@@ -10,6 +10,8 @@ import itertools
 import json
 import os
 import platform
+import re
+import shlex
 import shutil
 import statistics
 import sys
@@ -57,6 +59,29 @@ def startup(em: Emulator, env: dict[str, str], count: int, home: Path) -> list[R
     call = process([GBEARER, "request", "POST", url, "--json", "{}"], cold_env)
     function = process([PYTHON, str(HERE / "seed_function.py"), str(em.key_file), url], env)
     rows.append(pairs("gbearer request, cold", call, "google-auth program", function, few))
+    return rows
+
+
+def on_aws(em: Emulator, env: dict[str, str], count: int, home: Path) -> list[Ratio]:
+    """A warm token of a federated AWS identity, by its environment and by a profile, against one of a key."""
+    exports = re.findall(r"^export (AWS_\w+)=(.*)$", (em.dir / "aws.sh").read_text(), re.MULTILINE)
+    variables = {name: " ".join(shlex.split(value)) for name, value in exports}
+    profile = home / "aws-profile"
+    profile.write_text("[bench]\n" + "".join(f"{name.lower()} = {value}\n" for name, value in variables.items()))
+    token = [GBEARER, "token", "--credentials", str(em.dir / "external-aws-impersonated.json")]
+    named = {"AWS_SHARED_CREDENTIALS_FILE": str(profile), "AWS_PROFILE": "bench", "AWS_REGION": variables["AWS_REGION"]}
+    time.sleep(SETTLE_S)
+    key, rows = process([GBEARER, "token"], env), []
+    for what, more in (("environment", variables), ("profile", named)):
+        once(token, env | more)
+        once(token, env | more)
+        em.reset()
+        ours = process(token, env | more)
+        rows.append(
+            pairs(f"gbearer token, warm, AWS {what}", ours, "gbearer token, warm, key", key, max(3, count // 3))
+        )
+        if em.log():
+            raise SystemExit("error: the warm runs on AWS asked for tokens")
     return rows
 
 
@@ -147,6 +172,7 @@ def main() -> int:
             )
             time.sleep(SETTLE_S)
             rows = startup(em, env, 9 if quick else 60, home)
+            rows += on_aws(em, env, 9 if quick else 60, home)
             rows += programs(em, env, 2 if quick else 9)
             rows.append(hot(em, env, 5 if quick else 31, 2000 if quick else 20000))
             print(f"\n{table(rows)}\n")
