@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -23,12 +24,13 @@ class Portal:
         self.keys = keys
         self.role = role
         self.token = "aoaAAAAA-signed-in"
+        self._ends = float("inf")
 
     def answer(self, request: Request) -> Reply:
         """What GetRoleCredentials says."""
         if request.path != "/federation/credentials":
             return Reply(404, {"message": "Not Found"})
-        if request.headers.get("x-amz-sso_bearer_token") != self.token:
+        if request.headers.get("x-amz-sso_bearer_token") != self.token or time.time() > self._ends:
             return _refused(401, "UnauthorizedException", "Session token not found or invalid")
         asked = {name: values[0] for name, values in parse_qs(request.query).items()}
         if asked != {"role_name": self.role, "account_id": ACCOUNT}:
@@ -42,7 +44,8 @@ class Portal:
         name = hashlib.sha1((session or START).encode()).hexdigest()
         path = home / ".aws" / "sso" / "cache" / f"{name}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        ends = (datetime.now(UTC) + timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        self._ends = time.time() + hours * 3600
+        ends = datetime.fromtimestamp(self._ends, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         path.write_text(
             json.dumps({"startUrl": START, "region": "us-east-2", "accessToken": self.token, "expiresAt": ends})
         )

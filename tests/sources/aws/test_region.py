@@ -4,11 +4,12 @@ import json
 from urllib.parse import unquote
 
 import pytest
+from google.auth.aws import AwsSecurityCredentials, RequestSigner
 
 from aws_servers import container
 from aws_servers.container import METADATA
 from aws_servers.scenes import scene
-from gbearer.errors import Error
+from gbearer.errors import Error, UsageError
 from gbearer.sources.aws.keys import Keys
 from gbearer.sources.aws.subject import request
 from sources.aws.hands import Place
@@ -57,7 +58,6 @@ def test_the_host_of_aws_s_sts_that_google_is_to_ask() -> None:
     for where, file, host in (
         ("us-east-2", "", "sts.us-east-2.amazonaws.com"),
         ("cn-north-1", "", "sts.cn-north-1.amazonaws.com.cn"),
-        ("us-gov-west-1", "https://sts-fips.{region}.amazonaws.com", "sts-fips.us-gov-west-1.amazonaws.com"),
         ("eu-west-1", "https://sts.{region}.api.aws", "sts.eu-west-1.api.aws"),
     ):
         url = file and f"{file}?Action=GetCallerIdentity&Version=2011-06-15"
@@ -69,6 +69,18 @@ def test_the_host_of_aws_s_sts_that_google_is_to_ask() -> None:
         assert f"/{where}/sts/aws4_request" in headers["authorization"]
         assert "x-goog-cloud-target-resource" in headers["authorization"]  # signed: for this provider and no other
         assert headers["x-goog-cloud-target-resource"] == "//iam.googleapis.com/p"
+
+
+def test_a_fips_host_is_signed_for_the_service_sts_or_not_at_all() -> None:
+    """An older google-auth signs for a service sts-fips, which AWS refuses: then nothing is signed, and it is told."""
+    keys = Keys("AKIA1", "secret", "", "a test")
+    host = "https://sts-fips.us-gov-west-1.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15"
+    by_google = RequestSigner("us-gov-west-1").get_request_options(AwsSecurityCredentials("AKIA1", "s"), host, "POST")
+    if "/sts/aws4_request" in by_google["headers"]["Authorization"]:
+        assert "us-gov-west-1%2Fsts%2Faws4_request" in request(keys, "us-gov-west-1", "//p", host).replace("/", "%2F")
+    else:
+        with pytest.raises(UsageError, match="pip install --upgrade google-auth"):
+            request(keys, "us-gov-west-1", "//p", host)
 
 
 @pytest.mark.parametrize("variable", ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"])

@@ -39,7 +39,7 @@ class Imds:
         endpoints.parse(self.at, ENDPOINT)
         self._env = env
         self._seconds = _number(env.get("AWS_METADATA_SERVICE_TIMEOUT"), 1.0)
-        tries = int(_number(env.get("AWS_METADATA_SERVICE_NUM_ATTEMPTS"), 1))
+        tries = int(_number(env.get("AWS_METADATA_SERVICE_NUM_ATTEMPTS"), 2))
         self._transport = type(transport)(env, total=min(8.0, 4 * self._seconds * tries + 1), tries=tries)
         self._token: str | None = None
 

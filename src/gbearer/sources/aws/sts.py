@@ -4,7 +4,7 @@ import re
 from urllib.parse import urlencode
 
 from gbearer import endpoints
-from gbearer.errors import BadCredentials, Denied, Error, Refused, Unreachable
+from gbearer.errors import BadCredentials, Denied, Error, Refused, Unreachable, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,6 +44,12 @@ def signed(keys: "Keys", region: str, url: str, headers: "Mapping[str, str] | No
     request: dict[str, Any] = aws.RequestSigner(region).get_request_options(
         own, url, "POST", additional_headers=dict(headers or {})
     )
+    if "/sts/aws4_request" not in request["headers"]["Authorization"]:
+        raise UsageError(
+            f"this google-auth cannot sign for {endpoints.parse(url).host}",
+            why="an older one takes the first part of a FIPS host's name for the name of the service",
+            fix="pip install --upgrade google-auth",
+        )
     return request
 
 
