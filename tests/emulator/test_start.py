@@ -24,6 +24,7 @@ from emulator.hands import (
     FORM,
     JWT_BEARER,
     TARGET,
+    access_token,
     assertion,
     bearer,
     call,
@@ -31,6 +32,7 @@ from emulator.hands import (
     key_file,
     refresh,
     user_file,
+    user_token,
 )
 from gbearer import emulator
 from gbearer.emulator import Emulator
@@ -60,7 +62,7 @@ def test_the_directory_and_its_files_are_the_owners_alone(tmp_path: Path) -> Non
     assert mode(tmp_path / "new") == 0o700
     names = {path.name for path in files if path.parent == tmp_path / "new"}
     assert {name for name in names if not name.startswith("external-")} == {
-        "key.json", "user.json", "impersonated.json", "env.sh", "emulator-keys.json", "pools.json",
+        "key.json", "user.json", "impersonated.json", "env.sh", "emulator-keys.json", "emulator-tokens.jsonl", "pools.json",
         "aws.sh", "ca.pem"}  # fmt: skip
     assert {mode(path) for path in files} == {0o600}
     assert {mode(path) for path in folders} == {0o700}
@@ -268,3 +270,16 @@ def test_a_request_without_a_host_is_answered_but_controls_nothing(em: Emulator)
 
     assert ask(b"GET /computeMetadata/v1/project/project-id").endswith(b"emulator-project")
     assert b" 403 " in ask(b"GET /_emulator/log").splitlines()[0]
+
+
+def test_a_token_outlives_a_restart_and_lies_nowhere_in_clear(tmp_path: Path) -> None:
+    with emulator.running(dir=tmp_path / "dir") as first:
+        token, user = access_token(first), user_token(first)
+        call(first, "POST", f"/revoke?token={user}")
+    for file in (tmp_path / "dir").rglob("*"):
+        assert not file.is_file() or token.encode() not in file.read_bytes()
+    assert (tmp_path / "dir" / "emulator-tokens.jsonl").stat().st_mode & 0o777 == 0o600
+    with emulator.running(dir=tmp_path / "dir") as second:
+        assert call(second, "GET", "/v1/protected", token=token).status == 200
+        assert call(second, "GET", "/v1/protected", token=user).status == 401, "what was revoked stays revoked"
+        assert call(second, "GET", "/v1/protected", token=token + "x").status == 401

@@ -5,37 +5,18 @@ import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from gbearer.emulator import jose, scopes
+from gbearer.emulator.remembered import Access, Remembered
 from gbearer.emulator.world import Grant, World, account_member
+
+__all__ = ["Access", "Found", "Issued", "account_id_token", "read_id_token", "user_id_token"]
 
 ISSUER = "https://accounts.google.com"
 HOUR = 3600
 _FUTURE = 300  # seconds that an `iat` may lie ahead of our clock
-
-
-@dataclass(frozen=True)
-class Access:
-    """What an access token stands for. `azp` is the client id, or the service account's unique id.
-
-    `members` is everything that IAM policies may call its bearer; a federated one has a principal for an e-mail
-    address, and its subject for an id.
-    """
-
-    email: str
-    unique_id: str
-    azp: str
-    scopes: tuple[str, ...]
-    expires_at: float
-    refresh_token: str = ""
-    user: bool = False
-    members: frozenset[str] = frozenset()
-
-    @property
-    def federated(self) -> bool:
-        """Whether the Security Token Service issued it."""
-        return self.email.startswith("principal:")
 
 
 @dataclass(frozen=True)
@@ -47,11 +28,11 @@ class Found:
 
 
 class Issued:
-    """Every access token that is still alive, by its value; they outlive a reset, not the process."""
+    """Every access token that is still alive; they outlive a reset and, with a file, a restart."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, file: Path | None = None) -> None:
         self.world = world
-        self._tokens: dict[str, Access] = {}
+        self._tokens = Remembered(file, world.clock.now())
         self._sweep_at = 0.0
 
     def for_account(self, email: str, wanted: tuple[str, ...], lifetime: int = HOUR) -> tuple[str, Access]:
@@ -97,16 +78,15 @@ class Issued:
         if grant is None or grant.revoked:
             return "unknown"
         grant.revoked = True
-        for token in [token for token, one in self._tokens.items() if one.refresh_token == grant.refresh_token]:
-            del self._tokens[token]
+        self._tokens.keep({name for name, one in self._tokens.items() if one.refresh_token != grant.refresh_token})
         return "revoked"
 
     def _add(self, value: str, access: Access) -> tuple[str, Access]:
         now = self.world.clock.now()
         if now > self._sweep_at:  # keep the expired for a day: they are refused in words of their own
-            self._tokens = {token: one for token, one in self._tokens.items() if one.expires_at > now - 24 * HOUR}
+            self._tokens.keep({name for name, one in self._tokens.items() if one.expires_at > now - 24 * HOUR})
             self._sweep_at = now + HOUR
-        self._tokens[value] = access
+        self._tokens.add(value, access)
         return value, access
 
 

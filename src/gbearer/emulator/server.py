@@ -2,6 +2,7 @@
 
 import re
 from email.utils import formatdate
+from pathlib import Path
 
 from aiohttp import web
 
@@ -49,10 +50,12 @@ _ROUTES: list[tuple[str, re.Pattern[str], Handler]] = [
 _KNOWN_APIS = frozenset({"cloudresourcemanager", "iamcredentials", "oauth2", "openidconnect", "sts", "www"})
 
 
-def new_state(kept: Secrets, federation: Federation | None = None, aws_server: str = "") -> State:
-    """A fresh emulator with the keys and tokens of `kept`, the pools of `federation`, and an AWS account."""
+def new_state(
+    kept: Secrets, federation: Federation | None = None, aws_server: str = "", tokens: Path | None = None
+) -> State:
+    """A fresh emulator with the keys of `kept`, the pools of `federation`, an AWS account, and the file of tokens."""
     world = World(kept, Clock(), federation)
-    return State(world, Issued(world), Log(), faults.Faults(), aws_server=aws_server)
+    return State(world, Issued(world, tokens), Log(), faults.Faults(), aws_server=aws_server)
 
 
 def application(state: State) -> web.Application:
