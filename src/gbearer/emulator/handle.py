@@ -127,6 +127,7 @@ class Emulator:
         await self._listener.stop()
         self._state.faults.clear()
         await self._runner.cleanup()
+        await self._listener.hang_up()
 
     def _ask(self, work: Coroutine[Any, Any, Result]) -> Result:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=30)

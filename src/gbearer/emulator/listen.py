@@ -6,6 +6,7 @@ import os
 import socket
 import ssl
 import tempfile
+import weakref
 from collections.abc import Iterable
 
 from aiohttp import web
@@ -41,6 +42,7 @@ class Listener:
         self._socket = bound
         self._tls = tls
         self._tasks: set[asyncio.Task[None]] = set()
+        self._connections: weakref.WeakSet[asyncio.BaseTransport] = weakref.WeakSet()
 
     async def start(self) -> None:
         """Accept from now on."""
@@ -58,6 +60,13 @@ class Listener:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._socket.close()
+
+    async def hang_up(self) -> None:
+        """Let go of what is still open when the server has closed: TLS waits for the other side's farewell."""
+        for connection in list(self._connections):
+            if isinstance(connection, asyncio.WriteTransport):
+                connection.abort()
+        await asyncio.sleep(0)  # the loop closes sockets on its next round
 
     def _spawn(self, work: "asyncio._CoroutineLike[None]") -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -85,7 +94,8 @@ class Listener:
             first = connection.recv(1, socket.MSG_PEEK)
             if first and self._runner.server is not None:
                 tls = self._tls if first == _HANDSHAKE else None
-                await loop.connect_accepted_socket(self._runner.server, connection, ssl=tls)
+                transport, _ = await loop.connect_accepted_socket(self._runner.server, connection, ssl=tls)
+                self._connections.add(transport)
                 return
         except OSError:  # gone, or a handshake that failed; ssl.SSLError is one
             pass
