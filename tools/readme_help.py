@@ -28,6 +28,7 @@ SHELL = ("sh", "bash", "console", "shell", "text", "")
 VARIABLE = re.compile(r"SUBSTITUTED|\$\w+|\$\{\w+\}")
 EMULATOR = re.compile(r"127\.0\.0\.1:\d+")
 SERVERS = ("demo", "emulator", "keep", "metadata", "proxy")  # would not come to an end; only their options are checked
+PROVIDER = "projects/1/locations/global/workloadIdentityPools/pool-1/providers/provider-1"
 NOBODY = "127.0.0.1:1"  # named as the emulator: nobody listens there, and nothing goes anywhere else
 USAGE = 2
 WIDTH = "100"
@@ -51,7 +52,8 @@ def refusal_of(words: tuple[str, ...]) -> str | None:
         "GBEARER_CACHE": "off",
         "GBEARER_EMULATOR_HOST": NOBODY,
     }
-    filled = [EMULATOR.sub(NOBODY, VARIABLE.sub(f"http://{NOBODY}/functions/name", word)) for word in words]
+    given = [PROVIDER if word == "$PROVIDER" else word for word in words]
+    filled = [EMULATOR.sub(NOBODY, VARIABLE.sub(f"http://{NOBODY}/functions/name", word)) for word in given]
     done = subprocess.run(
         [PROGRAM, *filled], env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
     )
