@@ -28,7 +28,9 @@ class Client:
     """Options of the command line, bound once; safe for threads and after a fork.
 
     credentials    a path, the JSON itself, or the same as a mapping; None looks where `source` says
-    source         "auto", "adc", "file", "metadata", "env": that one and no other
+    source         "auto", "adc", "file", "metadata", "env", or with `provider` "aws", "github", "gitlab", "azure"
+    provider       the workload identity provider that trusts such a source
+    expect_role    on AWS: the ARN without which nothing is exchanged; `aws_token` "jwt" for an OIDC provider
     scopes         of access tokens, short or whole
     audience       of ID tokens; with it `header` and `request` carry an ID token
     impersonate    a service account, or a chain of them that ends with the target; `delegates` come before it
@@ -51,6 +53,9 @@ class Client:
         impersonate: "str | Iterable[str] | None" = None,
         delegates: "Iterable[str]" = (),
         subject: str | None = None,
+        provider: str | None = None,
+        expect_role: str | None = None,
+        aws_token: str | None = None,
         lifetime: int | str | None = None,
         quota_project: str | None = None,
         min_ttl: int | str = 0,
@@ -68,6 +73,9 @@ class Client:
             credentials=_text(credentials),
             impersonate=(*delegates, *chain),
             subject=subject,
+            provider=provider,
+            expect_role=expect_role,
+            aws_token=aws_token,
             lifetime=None if lifetime is None else grammar.seconds(lifetime, "lifetime"),
             quota_project=quota_project,
             trust_config=trust_config,
