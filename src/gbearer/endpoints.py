@@ -31,6 +31,11 @@ _URL = re.compile(
     r"(?P<target>(?:/[!-\"$-\[\]-~]*)?(?:\?[!-\"$-\[\]-~]*)?)(?:\#[!-\[\]-~]*)?",
     re.ASCII | re.IGNORECASE,
 )
+_AWS_REGION = r"[a-z]{2,4}(?:-[a-z]+){1,3}-[0-9]{1,2}"
+_AWS_STS = re.compile(
+    rf"sts\.amazonaws\.com|sts(?:-fips)?\.{_AWS_REGION}\.(?:amazonaws\.com(?:\.cn)?|api\.aws|"
+    r"api\.amazonwebservices\.com\.cn)"
+)
 _LOOPBACK_IP = r"127(?:\.(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])){3}|\[::1\]"
 _LOOPBACK = re.compile(rf"{_LOOPBACK_IP}|localhost")
 _LINK_LOCAL = re.compile(
@@ -149,13 +154,18 @@ def is_metadata(url: URL, env: "Mapping[str, str]") -> bool:
 
 
 def route(url: URL, env: "Mapping[str, str]") -> URL:
-    """Where a request for `url` is really sent: metadata to its server, Google to the emulator while one is set."""
+    """Where a request for `url` goes: metadata to its server, Google and AWS STS to the emulator, if one is set."""
     if url.host == METADATA_IP and url.target.startswith(_NOT_GOOGLE):
         return url
     if url.host in METADATA_HOSTS or (url.scheme == "http" and url.target.startswith("/computeMetadata/v1/")):
         return url.to(metadata(env))
     here = emulator(env)
-    return url.to(here) if here is not None and is_google(url.host) else url
+    return url.to(here) if here is not None and (is_google(url.host) or is_aws_sts(url.host)) else url
+
+
+def is_aws_sts(host: str) -> bool:
+    """Whether `host` is AWS STS: its classic, FIPS, China and dual-stack hosts."""
+    return bool(_AWS_STS.fullmatch(host))
 
 
 def service_host(host: str, service: str, universe: str = UNIVERSE) -> bool:

@@ -1,5 +1,6 @@
 """The AWS account: moto in a thread, with a user and roles whose keys are real to it, and to whoever asks it."""
 
+import itertools
 import json
 import logging
 from collections.abc import Iterator
@@ -54,7 +55,8 @@ class Account:
     def user(self, name: str) -> Keys:
         """A new user, whose name begins with `name`, with a key of its own."""
         self._users += 1
-        name = f"{name}-{self._users}"
+        taken = {user["UserName"] for user in self._iam.list_users()["Users"]}  # moto has one account a process
+        name = next(each for n in itertools.count(self._users) if (each := f"{name}-{n}") not in taken)
         self._iam.create_user(UserName=name)
         made = self._iam.create_access_key(UserName=name)["AccessKey"]
         return Keys(made["AccessKeyId"], made["SecretAccessKey"], "", f"arn:aws:iam::{ACCOUNT}:user/{name}")

@@ -12,6 +12,7 @@ from gbearer.emulator.issued import Issued
 from gbearer.emulator.kept import Secrets
 from gbearer.emulator.log import Log
 from gbearer.emulator.state import Call, Handler, State, host_of
+from gbearer.emulator.sts import caller as aws_caller
 from gbearer.emulator.sts import exchange, handout
 from gbearer.emulator.sts.pools import Federation
 from gbearer.emulator.world import Clock, World
@@ -111,6 +112,8 @@ def route(call: Call) -> tuple[Handler, tuple[str, ...]]:
         return targets.cloud_function, ()
     if host.endswith(".run.app"):
         return targets.cloud_run, ()
+    if aws_caller.HOST.fullmatch(host):
+        return aws_caller.identity, ()
     known = _is_known_api(host)
     if not host.endswith(".googleapis.com") or known:
         methods = ""

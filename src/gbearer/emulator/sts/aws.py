@@ -7,7 +7,7 @@ from gbearer.emulator.answers import Refusal, oauth_refusal
 from gbearer.emulator.sts import account, sigv4
 from gbearer.emulator.sts.pools import Provider
 
-_HOST = re.compile(
+HOST = re.compile(
     r"sts\.amazonaws\.com|(?:sts|sts-fips)\.(?P<region>[a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|api\.aws)\Z"
 )
 _QUERY = {"Action": "GetCallerIdentity", "Version": "2011-06-15"}
@@ -19,7 +19,7 @@ async def verified(provider: Provider, token: str, own: account.Key, server: str
         request = sigv4.read(token)
     except (ValueError, KeyError, TypeError) as error:
         raise _malformed(str(error) or type(error).__name__) from None
-    host = _HOST.fullmatch(request.host)
+    host = HOST.fullmatch(request.host)
     if host is None or request.headers.get("host", "").lower() != request.host:
         raise _malformed(f"the host {request.host} is not an AWS STS endpoint, or the host header differs")
     if request.path != "/" or dict(request.query) != _QUERY or len(request.query) != len(_QUERY):

@@ -1,7 +1,5 @@
 """Which URLs in a `credential_source` may be spoken to: a subject token comes from there, and headers go there."""
 
-import re
-
 from gbearer import endpoints
 from gbearer.errors import BadCredentials, UsageError
 
@@ -10,11 +8,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _AWS_METADATA = ("169.254.169.254", "[fd00:ec2::254]")
-_REGION = r"[a-z]{2,4}(?:-[a-z]+){1,3}-[0-9]{1,2}"
-_AWS_STS = re.compile(
-    rf"sts\.amazonaws\.com|sts(?:-fips)?\.{_REGION}\.(?:amazonaws\.com(?:\.cn)?|api\.aws|"
-    r"api\.amazonwebservices\.com\.cn)"
-)
 _SAMPLE = "us-east-1"
 _PLACE = "{region}"
 _AWS_METADATA_VARIABLE = "AWS_EC2_METADATA_SERVICE_ENDPOINT"
@@ -48,7 +41,7 @@ def aws_sts_url(field: str, value: str, where: str, env: "Mapping[str, str]", *,
     Google's STS sends the signed request there; we sign it. What is returned has a sample region in that place.
     """
     url = _parsed(field, value.replace(_PLACE, _SAMPLE), where)
-    own = _AWS_STS.fullmatch(url.host) and (url.scheme, url.port) == ("https", 443)
+    own = endpoints.is_aws_sts(url.host) and (url.scheme, url.port) == ("https", 443)
     if own or url.origin in _origins(env, _AWS_STS_VARIABLES) or trust:
         return url
     raise _elsewhere(field, url, where, f"no host of AWS STS, nor named by {' or '.join(_AWS_STS_VARIABLES)}")
