@@ -253,7 +253,7 @@ def moved(env: Mapping[str, str], here: str) -> Transport:
 def mint(env: Mapping[str, str], way: Transport, ask: Ask) -> Token:
     """A token by the real road, on a transport of the test's own."""
     source = sources.locate(ask, Look(env), way)
-    beneath = exchange.needs_base(ask, source)
+    beneath = exchange.needs_base(ask)
     base = None if beneath is None else exchange.token(beneath, source, way, None, time.time)
     return exchange.token(ask, source, way, base, time.time)
 

@@ -39,7 +39,7 @@ def mint(
     ask = Ask(**options)
     source = sources.locate(ask, look, way)
     full = ask.replace(impersonate=(*source.impersonate, *ask.impersonate))
-    base_ask = exchange.needs_base(full, source)
+    base_ask = exchange.needs_base(full)
     base = None if base_ask is None else exchange.token(base_ask, source, way, None, clock)
     return exchange.token(full, source, way, base, clock)
 

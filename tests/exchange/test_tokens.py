@@ -24,12 +24,10 @@ from exchange.hands import (
     refusal,
     served,
 )
-from gbearer import exchange, sources
+from gbearer import exchange
 from gbearer.emulator import Emulator
 from gbearer.errors import Denied, UsageError
 from gbearer.model import Ask
-from gbearer.sources import Look
-from gbearer.transport import Transport
 
 KEY, USER, IMPERSONATED, MACHINE = "key.json", "user.json", "impersonated.json", ""
 INFO = ("default", 200)
@@ -144,17 +142,15 @@ def test_the_chain_of_the_file_comes_before_that_of_the_question(gbearer_emulato
     assert gbearer_emulator.log()[-1]["delegates"] == [f"projects/-/serviceAccounts/{MIDDLE}"]
 
 
-def test_one_base_token_serves_every_target_audience_and_scope(gbearer_emulator: Emulator) -> None:
-    look = Look({"GBEARER_EMULATOR_HOST": gbearer_emulator.host})
-    source = sources.locate(Ask(credentials=str(gbearer_emulator.key_file)), look, Transport(look.env))
+def test_one_base_token_serves_every_target_audience_and_scope() -> None:
     asks = [
         Ask(kind="id", audience=AUDIENCE, impersonate=(TARGET,)),
         Ask(kind="id", audience=AUDIENCE + "/x", impersonate=(MIDDLE, TARGET2), min_ttl=60),
         Ask(scopes=(PREFIX + "drive",), impersonate=(LONG,), lifetime=7200, quota_project="p"),
         Ask(subject=ADA, impersonate=(ROBOT,), refresh=True),
     ]
-    assert {exchange.needs_base(ask, source) for ask in asks} == {Ask()}
-    assert exchange.needs_base(Ask(), source) is None
+    assert {exchange.needs_base(ask) for ask in asks} == {Ask()}
+    assert exchange.needs_base(Ask()) is None
 
 
 def test_a_lifetime_is_given_to_impersonated_tokens(gbearer_emulator: Emulator) -> None:

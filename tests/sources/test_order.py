@@ -215,7 +215,7 @@ def test_looking_loads_no_library(tmp_path: Path) -> None:
     code = (
         "import sys; from gbearer import sources, exchange; from gbearer.model import Ask; "
         f"look = sources.Look({{}}); source = sources.locate(Ask(credentials={path!r}), look, None); "
-        "exchange.needs_base(Ask(), source); "
+        "exchange.needs_base(Ask()); "
         "print([m for m in sys.modules if m.partition('.')[0] in "
         "('google', 'urllib3', 'cryptography', 'requests', 'hashlib', 'argparse', 'pathlib', 'subprocess')])"
     )

@@ -170,7 +170,7 @@ class Broker:
 
     def _mint(self, ask: Ask, source: "Source", transport: Transport, store: Cache, since: float) -> Token:
         """A new token; for an impersonated one the base token comes from here too, and is kept."""
-        base_ask = exchange.needs_base(ask, source)
+        base_ask = exchange.needs_base(ask)
         if base_ask is None:
             return exchange.token(ask, source, transport, None, self.clock)
         base, _, how = self._token(base_ask, source, transport, store, since)

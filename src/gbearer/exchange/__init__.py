@@ -16,13 +16,12 @@ if TYPE_CHECKING:
 __all__ = ["needs_base", "token"]
 
 
-def needs_base(ask: "Ask", source: "Source") -> "Ask | None":
+def needs_base(ask: "Ask") -> "Ask | None":
     """The question for the token beneath an impersonation, None where there is none.
 
     `ask.impersonate` is the whole chain, the file's links first. The base token is the same for every target,
     audience and scope, so one of them serves them all.
     """
-    del source
     if not ask.impersonate:
         return None
     return ask.replace(

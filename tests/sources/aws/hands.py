@@ -96,6 +96,6 @@ def mint(env: Mapping[str, str], way: Transport, clock: Callable[[], float] = ti
     """A token by the real road on a transport of the test's own: located, base first where there is one, exchanged."""
     ask = Ask(source="aws", provider=PROVIDER, **options)
     source = sources.locate(ask, Look(env), way)
-    base_ask = exchange.needs_base(ask, source)
+    base_ask = exchange.needs_base(ask)
     base = None if base_ask is None else exchange.token(base_ask, source, way, None, clock)
     return exchange.token(ask, source, way, base, clock)
