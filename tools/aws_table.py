@@ -122,7 +122,7 @@ class Place:
         way = elsewhere(self.env, self.here.endpoint.url)
         source = locating.locate(ask, Look(self.env), way)
         full = ask.replace(impersonate=source.impersonate)
-        base = exchange.needs_base(full, source)
+        base = exchange.needs_base(full)
         below = exchange.token(base, source, way, None, time.time) if base else None
         return exchange.token(full, source, way, below, time.time)
 
