@@ -35,12 +35,14 @@ class Source:
     patience      seconds that obtaining a subject token may take beyond the usual
     checks_role   whether `expect_role` is checked before anything is exchanged: only AWS has roles
     identify      says whose subject token that is (it may send requests), None for any other
+    sign_in       the command with which a person signs in anew, "" for gcloud's default credentials
+    rotated       keeps a new refresh token that came with an answer in place of the old one, None where nobody can
     """
 
     __slots__ = (
         "_make", "base_scopes", "checks_role", "client_id", "federation", "fingerprint", "gcloud", "identify",
-        "impersonate", "kind", "lifetime", "name", "patience", "principal", "project", "quota_project", "scopes",
-        "universe", "where",
+        "impersonate", "kind", "lifetime", "name", "patience", "principal", "project", "quota_project", "rotated",
+        "scopes", "sign_in", "universe", "where",
     )  # fmt: skip
 
     def __init__(
@@ -75,6 +77,8 @@ class Source:
         self.checks_role = False
         self.federation: Federation | None = None
         self.identify: Callable[[Transport], Identity] | None = None
+        self.sign_in = ""
+        self.rotated: Callable[[str], None] | None = None
 
     def default_scopes(self, ask: "Ask") -> tuple[str, ...]:
         """The scopes for `ask` where it names none: cloud-platform, for a user's credential what the file says."""
