@@ -1,4 +1,4 @@
-"""Where gcloud keeps its files: its configuration folder, and application default credentials inside it."""
+"""Where gcloud keeps its files, and where gbearer keeps its own: the configuration folders of one user."""
 
 import os
 
@@ -40,3 +40,18 @@ def home(look: "Look") -> str:
 def adc(look: "Look") -> str:
     """The path of gcloud's application default credentials; the file may not be there."""
     return os.path.join(folder(look), FILE)
+
+
+def config_folder(look: "Look") -> str:
+    r"""The folder of gbearer's own configuration and logins; it may not be there.
+
+    $XDG_CONFIG_HOME/gbearer, else ~/.config/gbearer; on macOS ~/Library/Application Support/gbearer, on Windows
+    %APPDATA%\gbearer. An XDG_CONFIG_HOME that is not absolute counts as unset, as its specification says.
+    """
+    if look.system == "win32":
+        data = look.env.get("APPDATA")
+        return os.path.join(data or os.path.join(home(look), "AppData", "Roaming"), "gbearer")
+    if look.system == "darwin":
+        return os.path.join(home(look), "Library", "Application Support", "gbearer")
+    named = look.env.get("XDG_CONFIG_HOME", "")
+    return os.path.join(named if named.startswith("/") else os.path.join(home(look), ".config"), "gbearer")
