@@ -4,13 +4,15 @@ import base64
 import hashlib
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from gbearer.emulator import jose, scopes
+from gbearer.emulator.grants import Grant
 from gbearer.emulator.remembered import Access, Remembered
-from gbearer.emulator.world import Grant, World, account_member
+from gbearer.emulator.universe import GOOGLE
+from gbearer.emulator.world import World, account_member
 
 __all__ = ["Access", "Found", "Issued", "account_id_token", "read_id_token", "user_id_token"]
 
@@ -35,28 +37,42 @@ class Issued:
         self._tokens = Remembered(file, world.clock.now())
         self._sweep_at = 0.0
 
-    def for_account(self, email: str, wanted: tuple[str, ...], lifetime: int = HOUR) -> tuple[str, Access]:
-        """A new access token of a service account."""
+    def for_account(
+        self, email: str, wanted: tuple[str, ...], lifetime: int = HOUR, universe: str = ""
+    ) -> tuple[str, Access]:
+        """A new access token of a service account, good in its own universe unless one is named."""
         unique_id = self.world.accounts[email].unique_id
         members = frozenset({account_member(email)})
         expires_at = self.world.clock.now() + lifetime
-        access = Access(email, unique_id, unique_id, wanted, expires_at, members=members)
+        universe = universe or self.world.accounts[email].universe
+        access = Access(email, unique_id, unique_id, wanted, expires_at, members=members, universe=universe)
         return self._add("ya29.c.c0A" + secrets.token_urlsafe(180), access)
 
     def for_user(self, email: str, wanted: tuple[str, ...], azp: str, grant: Grant | None = None) -> tuple[str, Access]:
         """A new access token of a user: by `grant`, or by a service account acting for them."""
-        refresh_token = grant.refresh_token if grant else ""
+        name = grant.id if grant else ""
         unique_id = self.world.users[email].unique_id
         members, expires_at = frozenset({f"user:{email}"}), self.world.clock.now() + HOUR
-        access = Access(email, unique_id, azp, wanted, expires_at, refresh_token, user=True, members=members)
+        access = Access(email, unique_id, azp, wanted, expires_at, name, user=True, members=members)
         return self._add("ya29.a0A" + secrets.token_urlsafe(150), access)
 
     def for_federated(
-        self, principal: str, subject: str, members: frozenset[str], wanted: tuple[str, ...], azp: str
+        self,
+        principal: str,
+        subject: str,
+        members: frozenset[str],
+        wanted: tuple[str, ...],
+        azp: str,
+        universe: str = GOOGLE,
     ) -> tuple[str, Access]:
         """A new access token of a principal of a pool, who counts as each of `members`."""
-        access = Access(principal, subject, azp, wanted, self.world.clock.now() + HOUR, members=members)
+        expires_at = self.world.clock.now() + HOUR
+        access = Access(principal, subject, azp, wanted, expires_at, members=members, universe=universe)
         return self._add("ya29.d.c0A" + secrets.token_urlsafe(220), access)
+
+    def for_boundary(self, source: Access, boundary: str) -> tuple[str, Access]:
+        """A new token that stands for what `source` does within `boundary` (JSON), and ends when it ends."""
+        return self._add("ya29.dr.A" + secrets.token_urlsafe(200), replace(source, boundary=boundary))
 
     def find(self, value: str) -> Found:
         """What the access token `value` stands for, by the emulator's clock."""
@@ -69,17 +85,24 @@ class Issued:
 
     def revoke(self, value: str) -> Literal["revoked", "unknown", "not revocable"]:
         """Take back a user's access or refresh token, and with it the whole grant (RFC 7009)."""
-        grant = self.world.grants.get(value)
-        access = self._tokens.get(value)
-        if grant is None and access is not None:
-            if not access.refresh_token:
+        grant, found = self.world.grants.find(value), self.find(value)
+        name = grant.id if grant is not None else ""
+        if grant is None and found.state == "good" and found.access is not None:
+            name = found.access.grant
+            if not name:
                 return "not revocable"
-            grant = self.world.grants.get(access.refresh_token)
-        if grant is None or grant.revoked:
+            grant = self.world.grants.by_id(name)
+        if not name or (grant is not None and grant.revoked):
             return "unknown"
-        grant.revoked = True
-        self._tokens.keep({name for name, one in self._tokens.items() if one.refresh_token != grant.refresh_token})
+        self.end(name)
         return "revoked"
+
+    def end(self, name: str) -> None:
+        """End the grant called `name`, and with it every access token that came from it."""
+        grant = self.world.grants.by_id(name)
+        if grant is not None:
+            self.world.grants.revoke(grant)
+        self._tokens.keep({digest for digest, one in self._tokens.items() if one.grant != name})
 
     def _add(self, value: str, access: Access) -> tuple[str, Access]:
         now = self.world.clock.now()
@@ -98,7 +121,7 @@ def account_id_token(world: World, email: str, audience: str, extra: Mapping[str
     return jose.sign(world.google_key, {**claims, **extra})
 
 
-def user_id_token(world: World, grant: Grant, wanted: tuple[str, ...], access_token: str) -> str:
+def user_id_token(world: World, grant: Grant, wanted: tuple[str, ...], access_token: str, nonce: str = "") -> str:
     """The OpenID Connect ID token that comes with a user's access token (OIDC Core §3.1.3.6)."""
     user = world.users[grant.user]
     now = int(world.clock.now())
@@ -118,6 +141,8 @@ def user_id_token(world: World, grant: Grant, wanted: tuple[str, ...], access_to
     if scopes.PROFILE in held:
         given, _, family = user.name.partition(" ")
         claims |= {"name": user.name, "given_name": given, "family_name": family}
+    if nonce:
+        claims["nonce"] = nonce
     return jose.sign(world.google_key, claims)
 
 

@@ -7,6 +7,8 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from gbearer.emulator.universe import GOOGLE
+
 _DAY = 86_400
 
 
@@ -15,7 +17,7 @@ class Access:
     """What an access token stands for. `azp` is the client id, or the service account's unique id.
 
     `members` is everything that IAM policies may call its bearer; a federated one has a principal for an e-mail
-    address, and its subject for an id.
+    address, and its subject for an id. `boundary` is the access boundary that limits it (JSON), if any does.
     """
 
     email: str
@@ -23,9 +25,11 @@ class Access:
     azp: str
     scopes: tuple[str, ...]
     expires_at: float
-    refresh_token: str = ""
+    grant: str = ""
     user: bool = False
     members: frozenset[str] = frozenset()
+    boundary: str = ""
+    universe: str = GOOGLE
 
     @property
     def federated(self) -> bool:

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gbearer.emulator import bindings, certificates, jose, scopes
+from gbearer.emulator.grants import Grant, Grants
 from gbearer.emulator.kept import Secrets
 from gbearer.emulator.sts.account import Key as AwsKey
 from gbearer.emulator.sts.pools import Federation
+from gbearer.emulator.universe import GOOGLE, OTHER
 
 PROJECT_ID = "emulator-project"
 PROJECT_NUMBER = 123456789012
@@ -20,6 +22,13 @@ OTHER_CLIENT = ("emulator-other.apps.googleusercontent.com", "emulator-secret-ot
 """A second OAuth client, id and secret, to which no refresh token belongs."""
 GCLOUD_CLIENT = ("32555940559.apps.googleusercontent.com", "ZmssLNjJy2998hD4CTg2ejr2")
 """The OAuth client, id and secret, that every copy of gcloud carries; nothing about it is secret."""
+GCLOUD_ADC_CLIENT = ("764086051850-6qr4p6gpi6hn506pt8ejuq83di341hur.apps.googleusercontent.com",
+                     "d-FL95Q19q7MQmFpd7hHD0Ty")  # fmt: skip
+"""The same for `gcloud auth application-default login`."""
+REFRESH_MARK = f"{jose.KEY_MARK}1//0"
+"""What every refresh token of ours begins with."""
+PASSWORD = "emulator"
+"""What everybody here answers when asked for a password."""
 DOMAIN = f"{PROJECT_ID}.iam.gserviceaccount.com"
 ROBOT = f"robot@{DOMAIN}"
 TARGET = f"target@{DOMAIN}"
@@ -27,6 +36,10 @@ MIDDLE = f"middle@{DOMAIN}"
 TARGET2 = f"target2@{DOMAIN}"
 LONG = f"long@{DOMAIN}"
 DEFAULT = f"default@{DOMAIN}"
+OTHER_DOMAIN = f"{PROJECT_ID}.emulator-universe.iam.gserviceaccount.com"
+OTHER_ROBOT = f"robot@{OTHER_DOMAIN}"
+OTHER_TARGET = f"target@{OTHER_DOMAIN}"
+"""The service accounts of the other universe."""
 ADA = "ada@example.com"
 AWS_ACCOUNT = "123456789012"
 """The account number that moto plays, too."""
@@ -72,6 +85,7 @@ _FIRST_BINDINGS = (
     *((f"user:{ADA}", target) for target in (TARGET, MIDDLE, LONG)),
     (f"serviceAccount:{MIDDLE}", TARGET2),
     *((f"serviceAccount:{DEFAULT}", target) for target in (TARGET, DEFAULT)),
+    *((f"serviceAccount:{OTHER_ROBOT}", target) for target in (OTHER_ROBOT, OTHER_TARGET)),
 )
 
 
@@ -95,6 +109,7 @@ class ServiceAccount:
     system_key: jose.Key | None = None
     extended_lifetime: bool = False
     delegated_scopes: frozenset[str] = frozenset()
+    universe: str = GOOGLE
 
     @property
     def unique_id(self) -> str:
@@ -121,24 +136,15 @@ class User:
         return numeric_id(self.email)
 
 
-@dataclass
-class Grant:
-    """What a user once consented to: a refresh token, for one client, with these scopes."""
-
-    refresh_token: str
-    client_id: str
-    user: str
-    scopes: tuple[str, ...]
-    revoked: bool = False
-
-
 class World:
-    """Accounts, users, clients, grants, pools and bindings. Pure state: no HTTP, no files.
+    """Accounts, users, clients, grants, pools and bindings. Pure state: no HTTP.
 
     `federation` is what pools.json says; changes made to it later are undone by `restore`.
     """
 
-    def __init__(self, kept: Secrets, clock: Clock, federation: Federation | None = None) -> None:
+    def __init__(
+        self, kept: Secrets, clock: Clock, federation: Federation | None = None, grants: Grants | None = None
+    ) -> None:
         self.kept = kept
         self._pools = federation or Federation()
         self.clock = clock
@@ -150,6 +156,10 @@ class World:
         self.accounts[ROBOT].user_key = kept.key(f"user {ROBOT}")
         self.accounts[ROBOT].delegated_scopes = DELEGATED_SCOPES
         self.accounts[LONG].extended_lifetime = True
+        for email in (OTHER_ROBOT, OTHER_TARGET):
+            key = kept.keys.get(f"system {email}")
+            self.accounts[email] = ServiceAccount(email, system_key=key, universe=OTHER)
+        self.accounts[OTHER_ROBOT].user_key = kept.key(f"user {OTHER_ROBOT}")
         self.users = {
             user.email: user
             for user in (
@@ -160,9 +170,9 @@ class World:
         }
         kept.client_id = kept.client_id or f"{jose.KEY_MARK}{secrets.token_hex(8)}.apps.googleusercontent.com"
         kept.client_secret = kept.client_secret or "emulator-secret-" + secrets.token_urlsafe(18)
-        kept.refresh_token = kept.refresh_token or f"{jose.KEY_MARK}1//0{secrets.token_urlsafe(48)}"
-        self.clients = dict([(kept.client_id, kept.client_secret), OTHER_CLIENT])
-        self.grants: dict[str, Grant] = {}
+        kept.refresh_token = kept.refresh_token or f"{REFRESH_MARK}{secrets.token_urlsafe(48)}"
+        self.clients = dict([(kept.client_id, kept.client_secret), OTHER_CLIENT, GCLOUD_CLIENT, GCLOUD_ADC_CLIENT])
+        self.grants = grants or Grants()
         self.aws_key = AwsKey(
             kept.other("aws key id", lambda: f"ASIAEMULATOR{secrets.token_hex(4).upper()}"),
             kept.other("aws secret", lambda: secrets.token_urlsafe(30)),
@@ -180,8 +190,8 @@ class World:
         self.bindings = {
             bindings.Binding(member, bindings.TOKEN_CREATOR, target) for member, target in _FIRST_BINDINGS
         } | self.federation.bindings
-        token = self.kept.refresh_token
-        self.grants[token] = Grant(token, self.kept.client_id, ADA, USER_SCOPES)
+        self.grants.forgive()
+        self.grants.put(Grant("first", self.kept.client_id, ADA, USER_SCOPES), self.kept.refresh_token)
 
     def account(self, name: str) -> ServiceAccount | None:
         """The service account called `name`: its e-mail address or unique id."""
