@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     Problem = tuple[str, str]
 
+BOUNDED = "bounded"
+"""The word for a token that is held down to a boundary, last in what it says of its source."""
 MOST_RULES = 10
 LONGEST = 2048
 """Characters that Google takes for a boundary, as JSON in the form in which it is sent."""

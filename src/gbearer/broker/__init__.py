@@ -7,7 +7,7 @@ from gbearer import cache, exchange, log, sources, warm
 from gbearer.broker.flight import Flights
 from gbearer.broker.renew import QUIET, good, renew, serves
 from gbearer.cache import Cache, Kept
-from gbearer.errors import Error, Refused, UsageError
+from gbearer.errors import Error, UsageError
 from gbearer.grammar import PROJECT
 from gbearer.model import Ask, Token
 from gbearer.sources.look import Look
@@ -169,7 +169,7 @@ class Broker:
         return kept, key, how
 
     def _mint(self, ask: Ask, source: "Source", transport: Transport, store: Cache, since: float) -> Token:
-        """A new token; for an impersonated one the base token comes from here too, and is kept."""
+        """A new token; the base of one that is impersonated or has a boundary comes from here too, and is kept."""
         base_ask = exchange.needs_base(ask)
         if base_ask is None:
             return exchange.token(ask, source, transport, None, self.clock)
@@ -177,8 +177,7 @@ class Broker:
         try:
             return exchange.token(ask, source, transport, base.token, self.clock)
         except Error as error:
-            cause = error.__cause__
-            if how == "minted" or not (isinstance(cause, Refused) and cause.status == 401):
+            if how == "minted" or not exchange.base_refused(ask, error):
                 raise
             log.debug("the base token was refused: once more with a new one")
         anew = base_ask.replace(refresh=True)

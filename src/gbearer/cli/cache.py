@@ -4,6 +4,7 @@ import os
 import time
 
 from gbearer import output
+from gbearer.boundary import BOUNDED
 from gbearer.cli import options, say
 from gbearer.errors import CacheError, UsageError
 
@@ -51,5 +52,7 @@ def _line(key: str, token: "Token") -> str:
     left = token.expires_in(time.time())
     state = f"{int(left // 60)} min left" if left > 0 else "expired"
     about = token.audience or " ".join(token.scopes)
+    if token.source.endswith(f", {BOUNDED}"):
+        about = f"{BOUNDED}  {about}"
     parts = [key[:12], f"{token.kind:<6}", output.utc(token.expires_at), f"({state})", token.principal or "-", about]
     return say.plain("  ".join(parts)).replace("\n", " ").rstrip()

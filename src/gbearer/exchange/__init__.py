@@ -1,7 +1,7 @@
 """From a credential to a token: which exchange a question takes, and errors that say what to do."""
 
 from gbearer import log
-from gbearer.errors import Refused, UsageError
+from gbearer.errors import Error, Refused, UsageError
 from gbearer.model import Token
 
 TYPE_CHECKING = False
@@ -13,15 +13,18 @@ if TYPE_CHECKING:
     from gbearer.sources import Source
     from gbearer.transport import Transport
 
-__all__ = ["needs_base", "token"]
+__all__ = ["base_refused", "needs_base", "token"]
 
 
 def needs_base(ask: "Ask") -> "Ask | None":
-    """The question for the token beneath an impersonation, None where there is none.
+    """The question for the token beneath a boundary or an impersonation, None where there is none.
 
-    `ask.impersonate` is the whole chain, the file's links first. The base token is the same for every target,
-    audience and scope, so one of them serves them all.
+    Beneath a boundary is the same token without it, which may itself be impersonated: then it has a base in turn.
+    `ask.impersonate` is the whole chain, the file's links first. Beneath that, the token is the same for every target,
+    audience and scope. So one base serves all boundaries, and one all accounts.
     """
+    if ask.boundary:
+        return ask.replace(boundary=None, quota_project=None)
     if not ask.impersonate:
         return None
     return ask.replace(
@@ -35,6 +38,18 @@ def needs_base(ask: "Ask") -> "Ask | None":
         quota_project=None,
         refresh=False,
     )
+
+
+def base_refused(ask: "Ask", error: Error) -> bool:
+    """Whether `ask` failed because the server does not take its base token: then it is worth a try with a new one."""
+    cause = error.__cause__
+    if not isinstance(cause, Refused):
+        return False
+    if not ask.boundary:
+        return cause.status == 401
+    from gbearer.exchange import downscope, said
+
+    return downscope.refuses_base(said.of(cause))
 
 
 def token(
@@ -60,6 +75,10 @@ def token(
 
 
 def _made(ask: "Ask", source: "Source", watch: "Watch", base: Token | None, clock: "Callable[[], float]") -> Token:
+    if base is not None and ask.boundary:
+        from gbearer.exchange import downscope
+
+        return downscope.access(ask, source, base, watch, clock)
     if base is not None:
         from gbearer.exchange import impersonate
 

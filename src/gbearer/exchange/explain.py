@@ -27,6 +27,10 @@ def refused(error: "Refused", ask: "Ask", source: "Source", base: "Token | None"
         return _metadata(said, source)
     if said.html or said.status == 407:
         return Unreachable(f"{said.host} gave an answer that is not Google's", why=said.words, fix=_BETWEEN)
+    if ask.boundary:
+        from gbearer.exchange import downscope
+
+        return downscope.explain(said, ask, source, base)
     if "/serviceAccounts/" in said.path:
         from gbearer.exchange import iam
 
