@@ -63,7 +63,7 @@ def test_the_directory_and_its_files_are_the_owners_alone(tmp_path: Path) -> Non
     names = {path.name for path in files if path.parent == tmp_path / "new"}
     assert {name for name in names if not name.startswith("external-")} == {
         "key.json", "user.json", "impersonated.json", "env.sh", "emulator-keys.json", "emulator-tokens.jsonl",
-        "pools.json", "aws.sh", "ca.pem"}  # fmt: skip
+        "emulator-grants.json", "pools.json", "aws.sh", "ca.pem"}  # fmt: skip
     assert {mode(path) for path in files} == {0o600}
     assert {mode(path) for path in folders} == {0o700}
 

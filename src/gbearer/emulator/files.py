@@ -15,7 +15,7 @@ from gbearer.errors import BadCredentials
 
 KEPT = "emulator-keys.json"
 KEY, USER, IMPERSONATED, ENV = "key.json", "user.json", "impersonated.json", "env.sh"
-TOKENS = "emulator-tokens.jsonl"
+TOKENS, GRANTS = "emulator-tokens.jsonl", "emulator-grants.json"
 POOLS, AWS = "pools.json", "aws.sh"
 _MARKED = {KEY: ("private_key_id",), USER: ("client_id",), IMPERSONATED: ("source_credentials", "client_id")}
 

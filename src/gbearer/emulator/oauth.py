@@ -10,9 +10,9 @@ from aiohttp import web
 
 from gbearer.emulator import assertion, scopes
 from gbearer.emulator.answers import NO_STORE, json_answer, oauth_refusal
+from gbearer.emulator.grants import Grant
 from gbearer.emulator.issued import HOUR, user_id_token
 from gbearer.emulator.state import Call, State
-from gbearer.emulator.world import Grant
 
 FORM = "application/x-www-form-urlencoded"
 Form = dict[str, str]
@@ -54,8 +54,8 @@ def _refresh(state: State, call: Call, form: Form) -> dict[str, Any]:
     client_id = client(state, call, form)
     if not form.get("refresh_token"):
         raise oauth_refusal("invalid_request", "Missing required parameter: refresh_token")
-    grant = state.world.grants.get(form["refresh_token"])
-    if grant is None:
+    grant = state.world.grants.find(form["refresh_token"])
+    if grant is None or grant.workforce:
         raise oauth_refusal("invalid_grant", "Bad Request")
     call.entry.principal = grant.user
     if grant.client_id != client_id:

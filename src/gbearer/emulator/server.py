@@ -8,6 +8,7 @@ from aiohttp import web
 
 from gbearer.emulator import control, faults, iam, info, keys, metadata, oauth, targets
 from gbearer.emulator.answers import Refusal, html_refusal, refused
+from gbearer.emulator.grants import Grants
 from gbearer.emulator.issued import Issued
 from gbearer.emulator.kept import Secrets
 from gbearer.emulator.log import Log
@@ -52,10 +53,14 @@ _KNOWN_APIS = frozenset({"cloudresourcemanager", "iamcredentials", "oauth2", "op
 
 
 def new_state(
-    kept: Secrets, federation: Federation | None = None, aws_server: str = "", tokens: Path | None = None
+    kept: Secrets,
+    federation: Federation | None = None,
+    aws_server: str = "",
+    tokens: Path | None = None,
+    grants: Path | None = None,
 ) -> State:
-    """A fresh emulator with the keys of `kept`, the pools of `federation`, an AWS account, and the file of tokens."""
-    world = World(kept, Clock(), federation)
+    """A fresh emulator with the keys of `kept`, the pools of `federation`, an AWS account, and files of what it gave."""
+    world = World(kept, Clock(), federation, Grants(grants))
     return State(world, Issued(world, tokens), Log(), faults.Faults(), aws_server=aws_server)
 
 

@@ -81,7 +81,7 @@ async def _serve(directory: Path, port: int, ready: TextIO) -> None:
 async def _start(directory: Path, port: int, loop: asyncio.AbstractEventLoop, aws: str = "") -> Emulator:
     kept, federation = files.load(directory), files.federation(directory)
     server_of_aws = _aws_server(aws or os.environ.get(AWS_VARIABLE, "")) or federation.aws
-    state = server.new_state(kept, federation, server_of_aws, directory / files.TOKENS)
+    state = server.new_state(kept, federation, server_of_aws, directory / files.TOKENS, directory / files.GRANTS)
     runner = web.AppRunner(server.application(state), access_log=None, shutdown_timeout=_GRACE)
     await runner.setup()
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
