@@ -1,7 +1,7 @@
 """Where a credential comes from: the places in their order, and the search through them."""
 
 from gbearer.errors import CredentialsNotFound, UsageError
-from gbearer.sources import env, file, metadata, wellknown
+from gbearer.sources import env, file, metadata, universe, wellknown
 from gbearer.sources.look import Look, Step
 from gbearer.sources.project import project
 from gbearer.sources.source import Source
@@ -36,13 +36,14 @@ def locate(ask: "Ask", look: Look, transport: "Transport", notes: "Notes | None"
             why=f"what was found is a {source.kind} from {source.where}",
             fix="drop the option, or name the AWS file with --credentials, or --source aws --provider PROVIDER",
         )
+    universe.check(ask, source, look.env, transport)
     return source
 
 
 def _first(ask: "Ask", look: Look, transport: "Transport", notes: "Notes | None") -> Source:
     if ask.credentials is not None:
         return _won(file.named(ask.credentials, "--credentials", ask, look), "--credentials", look)
-    for find in ORDER[ask.source]:
+    for find in ACCOUNTS if ask.account and ask.source == "auto" else ORDER[ask.source]:
         source = find(ask, look, transport, notes)
         if source is not None:
             return source
@@ -84,10 +85,11 @@ def _variable(ask: "Ask", look: Look, _: "Transport", __: "Notes | None") -> Sou
     return _won(source, VARIABLE, look)
 
 
-def _login(_: "Ask", look: Look, __: "Transport", ___: "Notes | None") -> Source | None:
+def _login(ask: "Ask", look: Look, transport: "Transport", notes: "Notes | None") -> Source | None:
     """The login of gbearer itself."""
-    look.absent("gbearer login", "not signed in")
-    return None
+    from gbearer.sources import login
+
+    return login.find(ask, look, transport, notes)
 
 
 def _gcloud(ask: "Ask", look: Look, _: "Transport", __: "Notes | None") -> Source | None:
@@ -133,7 +135,7 @@ ORDER: "dict[str, tuple[Find, ...]]" = {
     "file": (_own,),
     "metadata": (_metadata,),
     "env": (_env,),
-    "login": (_later,),
+    "login": (_login,),
     "gcloud": (_later,),
     "aws": (_federated,),
     "github": (_federated,),
@@ -141,6 +143,9 @@ ORDER: "dict[str, tuple[Find, ...]]" = {
     "azure": (_federated,),
 }
 """The places of each `--source`, in the order in which they are looked at. A new kind is one line here."""
+
+ACCOUNTS: "tuple[Find, ...]" = (_login,)
+"""The places that hold people's logins: where an account is named and no place, nobody else is asked."""
 
 
 def _won(source: Source, place: str, look: Look) -> Source:
