@@ -89,7 +89,7 @@ class Issued:
         name = grant.id if grant is not None else ""
         if grant is None and found.state == "good" and found.access is not None:
             name = found.access.grant
-            if not name:
+            if not name or found.access.boundary:
                 return "not revocable"
             grant = self.world.grants.by_id(name)
         if not name or (grant is not None and grant.revoked):
