@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 SOURCES = ("auto", "adc", "file", "login", "gcloud", "metadata", "aws", "github", "gitlab", "azure", "env")
 FEDERATED = ("aws", "github", "gitlab", "azure")
 """The sources that need no file, but a `--provider`."""
+WITH_ACCOUNTS = ("auto", "login", "gcloud")
+"""The sources in which people are signed in, several perhaps: `--account` chooses among them."""
 KINDS = ("access", "id", "jwt")
 MAX_LIFETIME = 43_200
 """12 hours: the longest that IAM Credentials lends an access token, in seconds."""
@@ -23,6 +25,7 @@ B64TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")  # RFC 6750 §2.1
 EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 PROJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:_-]{0,127}")
 _ACCOUNT = re.compile(EMAIL.pattern + r"|[0-9]{5,30}")
+_ACCOUNT_NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,400}")  # an address, or a principal:// of a workforce pool
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 §3.3
 _AUDIENCE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,2000}")
 _DURATION = re.compile(r"([0-9]{1,9})(s|m|h|d)?")
@@ -137,11 +140,6 @@ def problems(ask: "Ask") -> list[tuple[str, str]]:
         "drop --scope, or drop --audience for an access token",
     )
     check(
-        ask.kind == "access" and ask.audience,
-        "an access token has scopes, not an audience",
-        "drop --audience, or ask for an ID token",
-    )
-    check(
         ask.kind == "jwt" and ask.audience and ask.scopes,
         "a self-signed JWT has an audience or scopes, never both",
         "drop --audience or --scope",
@@ -179,6 +177,26 @@ def problems(ask: "Ask") -> list[tuple[str, str]]:
         "drop one of the two",
     )
     found += _federation(ask)
+    found += _narrowed(ask)
+    return found
+
+
+def _narrowed(ask: "Ask") -> list[tuple[str, str]]:
+    """The problems of --account and of boundaries."""
+    found = []
+    if ask.account is not None:
+        if not _ACCOUNT_NAME.fullmatch(ask.account):
+            whole = "give it as `gbearer whoami` shows it, as in --account ada@example.com"
+            found.append((f"{ask.account[:80]!r} is no account that one signs in with", whole))
+        if ask.credentials is not None:
+            found.append(("--credentials names one credential and --account another", "drop one of the two"))
+        elif ask.source not in WITH_ACCOUNTS:
+            drop = "drop --account, or choose --source login or gcloud"
+            found.append((f"--source {ask.source} has no accounts to choose from", drop))
+    if ask.boundary is not None and ask.kind != "access":
+        what = "an ID token" if ask.kind == "id" else "a self-signed JWT"
+        drop = "drop --boundary, --bucket, --prefix and --role, or ask for an access token"
+        found.append((f"a boundary is for access tokens, and this is {what}", drop))
     return found
 
 

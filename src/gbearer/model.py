@@ -19,6 +19,9 @@ class Ask:
     impersonate service accounts in order, the last is the target, those before it the delegates
     lifetime, min_ttl   seconds
     credentials a path, or the JSON itself; None looks at the environment
+    account     which of the people who are signed in, for the sources that have some; None is the active one
+    audience    of ID tokens and self-signed JWTs; of access tokens only for the sources that have one (GDCH)
+    boundary    what an access token is held down to, as `boundary.canonical` writes it
     aws_token   what AWS vouches with: "signed" (a GetCallerIdentity request; the same as None) or "jwt"
     Raises UsageError that names every contradiction at once.
     """
