@@ -1,22 +1,22 @@
-"""`POST /v1/token`: a subject token of a pool's provider becomes a federated access token (RFC 8693)."""
+"""`POST /v1/token`: a subject token of a pool's provider, or an access token, becomes an access token (RFC 8693)."""
 
 import binascii
 import json
 import re
 from base64 import b64decode
 from typing import Any
-from urllib.parse import unquote, unquote_plus
+from urllib.parse import unquote_plus
 
 from aiohttp import web
 
-from gbearer.emulator import scopes
-from gbearer.emulator.answers import NO_STORE, Refusal, api_refusal, json_answer, oauth_refusal
+from gbearer.emulator import scopes, universe
+from gbearer.emulator.answers import NO_STORE, Refusal, json_answer, oauth_refusal
 from gbearer.emulator.issued import HOUR
 from gbearer.emulator.oauth import FORM, Form, read_form
 from gbearer.emulator.state import Call, State
-from gbearer.emulator.sts import aws, mapping, oidc, saml, x509
+from gbearer.emulator.sts import aws, boundary, mapping, oidc, options, saml, x509
 from gbearer.emulator.sts.pools import HOST, Provider
-from gbearer.emulator.world import DENIED_QUOTA_PROJECT, GCLOUD_CLIENT
+from gbearer.emulator.world import GCLOUD_CLIENT
 
 GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
 TOKEN_TYPE = "urn:ietf:params:oauth:token-type:"
@@ -48,10 +48,11 @@ async def token(state: State, call: Call) -> web.StreamResponse:
     if form["requested_token_type"] != ACCESS_TOKEN:
         raise oauth_refusal("invalid_request", f"Invalid requested_token_type: {form['requested_token_type']}")
     client_id = client(state, call)
+    given = options.parsed(form.get("options", ""))
     if form["subject_token_type"] == ACCESS_TOKEN:
-        raise oauth_refusal("invalid_request", "Subject tokens of type access_token are not supported here yet.")
+        return _answer(boundary.token(state, call, form, given))
     provider = _provider(state, call, form)
-    _check_options(call, provider, form.get("options", ""), client_id)
+    _check_options(call, provider, given, client_id)
     wanted = tuple(form.get("scope", "").split())
     if not wanted:
         raise oauth_refusal("invalid_request", "Missing required parameter: scope")
@@ -62,14 +63,15 @@ async def token(state: State, call: Call) -> web.StreamResponse:
     attributes = mapping.mapped(provider.mapping, provider.condition, assertion)
     principal, members = provider.members(attributes)
     call.entry.principal = principal
-    value, _ = state.issued.for_federated(principal, attributes["google.subject"], members, wanted, client_id)
-    answer = {
-        "access_token": value,
-        "issued_token_type": ACCESS_TOKEN,
-        "token_type": "Bearer",
-        "expires_in": HOUR - 1,
-    }
-    return json_answer(answer, headers=NO_STORE)
+    here = universe.of(call.host) or universe.GOOGLE
+    value, _ = state.issued.for_federated(principal, attributes["google.subject"], members, wanted, client_id, here)
+    return _answer(value, HOUR - 1)
+
+
+def _answer(value: str, lifetime: int | None = None) -> web.StreamResponse:
+    """The new token; for an access token Google's answer says no `expires_in`: the end is that of the subject."""
+    answer: dict[str, object] = {"access_token": value, "issued_token_type": ACCESS_TOKEN, "token_type": "Bearer"}
+    return json_answer(answer if lifetime is None else {**answer, "expires_in": lifetime}, headers=NO_STORE)
 
 
 async def _fields(call: Call) -> Form:
@@ -108,35 +110,13 @@ def _provider(state: State, call: Call, form: Form) -> Provider:
     return provider
 
 
-def _check_options(call: Call, provider: Provider, text: str, client_id: str) -> None:
-    """The `options`: JSON, which Python percent-encodes once more than others do."""
-    if not text:
-        if provider.workforce and not client_id:
-            text = "Workforce pools need options.userProject where no OAuth client authenticates."
-            raise oauth_refusal("invalid_request", text)
-        return
-    try:
-        options = json.loads(text if text.lstrip().startswith("{") else unquote(text))
-    except ValueError:
-        options = None
-    if not isinstance(options, dict) or len(text) > 4096:
-        raise oauth_refusal("invalid_request", "Invalid value for options: not a JSON object.")
-    project = options.get("userProject")
-    if project is None:
-        return
-    if not isinstance(project, str) or not 0 < len(project) <= 32:
-        raise oauth_refusal("invalid_request", "Invalid value for options: userProject.")
-    call.entry.details["user_project"] = project
-    if project == DENIED_QUOTA_PROJECT:
-        raise api_refusal(
-            403,
-            f"Caller does not have required permission to use project {project}. Grant the caller the "
-            "roles/serviceusage.serviceUsageConsumer role, or a custom role with the serviceusage.services.use "
-            "permission, and then retry. Propagation of the new permission may take a few minutes.",
-            "PERMISSION_DENIED",
-            reason="USER_PROJECT_DENIED",
-            metadata={"consumer": f"projects/{project}", "service": "sts.googleapis.com"},
-        )
+def _check_options(call: Call, provider: Provider, given: options.Options, client_id: str) -> None:
+    if not given and provider.workforce and not client_id:
+        text = "Workforce pools need options.userProject where no OAuth client authenticates."
+        raise oauth_refusal("invalid_request", text)
+    if "accessBoundary" in given:
+        raise options.refused("options", "accessBoundary needs a subject token of type access_token.")
+    options.check_project(call, given)
 
 
 async def _verified(state: State, call: Call, provider: Provider, subject: str) -> dict[str, Any]:
@@ -181,7 +161,7 @@ async def introspect(state: State, call: Call) -> web.StreamResponse:
         raise oauth_refusal("invalid_request", "Invalid token_type_hint.")
     found = state.issued.find(form.get("token", ""))
     access = found.access
-    if found.state != "good" or access is None or not access.federated:
+    if found.state != "good" or access is None or not access.federated or access.boundary:
         return json_answer({"active": False}, headers=NO_STORE)
     call.entry.principal = access.email
     answer = {
