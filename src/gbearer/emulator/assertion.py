@@ -6,6 +6,7 @@ from gbearer.emulator import jose, scopes
 from gbearer.emulator.answers import oauth_refusal
 from gbearer.emulator.issued import HOUR, account_id_token
 from gbearer.emulator.log import Entry
+from gbearer.emulator.universe import GOOGLE
 from gbearer.emulator.state import State
 from gbearer.emulator.world import ServiceAccount
 
@@ -58,7 +59,7 @@ def _verify(state: State, entry: Entry, token: str, own: set[str]) -> tuple[Serv
         raise oauth_refusal("invalid_grant", "Bad Request")
     claims = seen.claims
     account = state.world.account(str(claims.get("iss", "")))
-    if account is None:
+    if account is None or account.universe != GOOGLE:  # other universes have no OAuth
         raise oauth_refusal("invalid_grant", "Invalid grant: account not found")
     entry.principal = account.email
     if jose.signed_by(token, account.keys) is None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gbearer.emulator import jose, scopes
+from gbearer.emulator import jose, scopes, universe
 from gbearer.emulator.answers import api_refusal, credentials_invalid, credentials_missing, scope_insufficient
 from gbearer.emulator.issued import ISSUER
 from gbearer.emulator.state import Call, State
@@ -13,6 +13,7 @@ from gbearer.emulator.world import DENIED_QUOTA_PROJECT, account_member
 _BEARER = re.compile(r"bearer +([A-Za-z0-9\-._~+/]+=*) *\Z", re.IGNORECASE)  # RFC 6750 §2.1
 _LEEWAY = 300  # seconds
 _HOUR = 3600
+_BEYOND = "Permission denied on resource (or it may not exist): the credential's access boundary does not allow it."
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Caller:
     """Who called; `scopes` is None for an audience-form JWT, which is not limited by scopes.
 
     A federated caller has a principal for an e-mail address; `members` is what IAM policies may call the caller.
+    `boundary` is the access boundary (JSON) that limits the token, which none but Cloud Storage knows how to apply.
     """
 
     email: str
@@ -27,6 +29,8 @@ class Caller:
     scopes: tuple[str, ...] | None
     members: frozenset[str]
     federated: bool = False
+    boundary: str = ""
+    universe: str = universe.GOOGLE
 
 
 def bearer(headers: Mapping[str, str], name: str = "Authorization") -> str | None:
@@ -39,7 +43,21 @@ def bearer(headers: Mapping[str, str], name: str = "Authorization") -> str | Non
 
 
 def authenticate(state: State, call: Call, wanted: tuple[str, ...] = ()) -> Caller:
-    """The caller of an API method; raises Refusal. `wanted` are scopes of which one is needed, if any are given."""
+    """The caller of an API method; raises Refusal. `wanted` are scopes of which one is needed, if any are given.
+
+    A token with an access boundary is refused: a boundary allows nothing but what it names in Cloud Storage.
+    """
+    caller = identify(state, call, wanted)
+    if caller.boundary:
+        reason, service = "IAM_PERMISSION_DENIED", {"service": call.service}
+        raise api_refusal(
+            403, _BEYOND, "PERMISSION_DENIED", reason=reason, domain="iam.googleapis.com", metadata=service
+        )
+    return caller
+
+
+def identify(state: State, call: Call, wanted: tuple[str, ...] = ()) -> Caller:
+    """The same, whatever the boundary of the token: for an API that looks at `boundary` itself."""
     method = f"{call.request.method} {call.raw_path}"
     token = bearer(call.request.headers)
     if token is None:
@@ -52,8 +70,18 @@ def authenticate(state: State, call: Call, wanted: tuple[str, ...] = ()) -> Call
         if found.access is None:
             raise credentials_invalid(call.service, method)
         access = found.access
-        caller = Caller(access.email, access.unique_id, access.scopes, access.members, access.federated)
+        caller = Caller(
+            access.email,
+            access.unique_id,
+            access.scopes,
+            access.members,
+            access.federated,
+            access.boundary,
+            access.universe,
+        )
     call.entry.principal = caller.email
+    if not universe.fits(caller.universe, call.host):
+        raise credentials_invalid(call.service, method)
     if wanted and caller.scopes is not None and not any(scopes.covers(caller.scopes, one) for one in wanted):
         raise scope_insufficient(call.service, method, " ".join(wanted))
     _check_quota_project(call, call.request.headers.get("x-goog-user-project"))
@@ -87,10 +115,10 @@ def _jwt_caller(state: State, call: Call, token: str, method: str) -> Caller | N
         granted = tuple(scope.split())
         if not all(scopes.well_formed(one) for one in granted):
             raise credentials_invalid(call.service, method)
-        return Caller(account.email, account.unique_id, granted, members)
+        return Caller(account.email, account.unique_id, granted, members, universe=account.universe)
     if audience not in (f"https://{call.host}/", f"{call.origin}/"):
         raise credentials_invalid(call.service, method)
-    return Caller(account.email, account.unique_id, None, members)
+    return Caller(account.email, account.unique_id, None, members, universe=account.universe)
 
 
 def _check_quota_project(call: Call, project: str | None) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 from aiohttp import web
 
-from gbearer.emulator import gateway, jose, scopes
-from gbearer.emulator.answers import api_refusal, invalid_argument, json_answer
+from gbearer.emulator import gateway, jose, scopes, universe
+from gbearer.emulator.answers import Refusal, api_refusal, invalid_argument, json_answer
 from gbearer.emulator.issued import HOUR, account_id_token
 from gbearer.emulator.oauth import FORM, read_form
 from gbearer.emulator.state import Call, State
@@ -34,6 +34,8 @@ async def method(state: State, call: Call) -> web.StreamResponse:
     if project != "-":
         raise invalid_argument()
     account = _find(state, name)
+    if not universe.fits(account.universe, call.host):
+        raise _not_found(name)
     _check_chain(state, caller.members, body.get("delegates"), account, permission)
     return json_answer(answer(state, call, account, body))
 
@@ -55,8 +57,12 @@ async def _read(call: Call) -> Body:
 def _find(state: State, name: str) -> ServiceAccount:
     account = state.world.account(name.removeprefix("projects/-/serviceAccounts/"))
     if account is None:
-        raise api_refusal(404, f"Not found; Gaia id not found for email {name}", "NOT_FOUND")
+        raise _not_found(name)
     return account
+
+
+def _not_found(name: str) -> Refusal:
+    return api_refusal(404, f"Not found; Gaia id not found for email {name}", "NOT_FOUND")
 
 
 def _check_chain(

@@ -30,7 +30,7 @@ async def tokeninfo(state: State, call: Call) -> web.StreamResponse:
     if not token:
         raise oauth_refusal("invalid_token", "Either access_token, id_token, or token_handle required")
     found = state.issued.find(token)
-    if found.state != "good" or found.access is None or found.access.federated:
+    if found.state != "good" or found.access is None or not found.access.plain:
         raise oauth_refusal("invalid_token", "Invalid Value")
     call.entry.principal = found.access.email
     left = int(found.access.expires_at - state.world.clock.now())
@@ -78,7 +78,7 @@ async def userinfo(state: State, call: Call) -> web.StreamResponse:
     given = await _parameters(call)
     token = gateway.bearer(call.request.headers) or given.get("access_token", "")
     found = state.issued.find(token)
-    if found.state != "good" or found.access is None or found.access.federated:
+    if found.state != "good" or found.access is None or not found.access.plain:
         headers = {"WWW-Authenticate": 'Bearer realm="https://accounts.google.com/", error="invalid_request"'}
         refusal = oauth_refusal("invalid_request", "Invalid Credentials", status=401)
         raise Refusal(401, refusal.body, headers=headers)

@@ -36,6 +36,11 @@ class Access:
         """Whether the Security Token Service issued it."""
         return self.email.startswith("principal:")
 
+    @property
+    def plain(self) -> bool:
+        """Whether it is one of Google's OAuth server: not federated, without a boundary, of no other universe."""
+        return not self.federated and not self.boundary and self.universe == GOOGLE
+
 
 def digest(token: str) -> str:
     """The name under which a token is kept."""
