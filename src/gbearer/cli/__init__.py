@@ -19,6 +19,7 @@ COMMANDS = {
     "whoami": "show which credential won, and why the others did not",
     "preflight": "check a federation file before it is used",
     "cache": "the token cache: dir, list, clear",
+    "completion": "print a script with which bash, zsh or fish complete all this",
     "emulator": "a local Google to test against",
     "demo": "a tour: a token made, placed and accepted on a local Google",
 }
