@@ -10,7 +10,10 @@ if TYPE_CHECKING:
     from typing import Self
 
 UNIVERSE = "googleapis.com"
+UNIVERSE_VARIABLE = "GOOGLE_CLOUD_UNIVERSE_DOMAIN"
 TOKEN = "https://oauth2.googleapis.com/token"
+SIGN_IN = "https://accounts.google.com/o/oauth2/v2/auth"
+REVOKE = "https://oauth2.googleapis.com/revoke"
 TOKENINFO = "https://oauth2.googleapis.com/tokeninfo"
 IAM_CREDENTIALS = "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts"
 METADATA_HOST = "metadata.google.internal"
@@ -20,7 +23,7 @@ _NOT_GOOGLE = ("/latest/", "/metadata/")
 """What AWS and Azure serve at the same address as Google's metadata server."""
 EMULATOR_VARIABLE = "GBEARER_EMULATOR_HOST"
 EMULATOR_MARK = "emulator-"
-"""Key ids, refresh tokens and client ids that an emulator made begin with this."""
+"""Key ids, refresh tokens, client ids and universes that an emulator made begin with this."""
 
 # Strict on purpose: whatever this accepts, every parser reads the same way. No userinfo, no backslash, no
 # control character, nothing but ASCII, no percent sign or empty label in the host.
@@ -47,6 +50,7 @@ _GOOGLE = re.compile(
     r"(?:[a-z0-9_-]+\.)*(?:googleapis\.com|google\.com|googleusercontent\.com|gstatic\.com|run\.app|"
     r"cloudfunctions\.net|pkg\.dev|gcr\.io|google\.internal|appspot\.com)|metadata|169\.254\.169\.254|\[fd20:ce::254\]"
 )
+_EMULATED = re.compile(rf"(?:[a-z0-9_-]+\.)*{EMULATOR_MARK}[a-z0-9-]+(?:\.[a-z0-9-]+)+")
 
 
 class URL:
@@ -117,6 +121,21 @@ def is_google(host: str) -> bool:
     return bool(_GOOGLE.fullmatch(host))
 
 
+def in_universe(host: str, universe: str) -> bool:
+    """Whether `host` is one of a universe's: its APIs are at SERVICE.UNIVERSE."""
+    return host.endswith(f".{universe}")
+
+
+def emulated(host: str, env: "Mapping[str, str]") -> bool:
+    """Whether an emulator stands in for `host`: Google's, AWS STS, and those of the universes that may be in use.
+
+    Those are the one that `env` names and the emulator's own, and while an emulator is set no others are spoken to.
+    """
+    named = env.get(UNIVERSE_VARIABLE, "").strip()
+    universe = bool(named and in_universe(host, named)) or bool(_EMULATED.fullmatch(host))
+    return is_google(host) or is_aws_sts(host) or universe
+
+
 def emulator(env: "Mapping[str, str]") -> URL | None:
     """The emulator that `env` names, or None; UsageError when it is not a loopback IP literal with a port."""
     text = env.get(EMULATOR_VARIABLE, "")
@@ -160,7 +179,7 @@ def route(url: URL, env: "Mapping[str, str]") -> URL:
     if url.host in METADATA_HOSTS or (url.scheme == "http" and url.target.startswith("/computeMetadata/v1/")):
         return url.to(metadata(env))
     here = emulator(env)
-    return url.to(here) if here is not None and (is_google(url.host) or is_aws_sts(url.host)) else url
+    return url.to(here) if here is not None and emulated(url.host, env) else url
 
 
 def is_aws_sts(host: str) -> bool:

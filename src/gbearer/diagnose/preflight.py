@@ -6,7 +6,7 @@ from gbearer.diagnose.finding import BAD, NOTE, OK, Finding
 from gbearer.errors import Error
 from gbearer.grammar import MAX_LIFETIME
 from gbearer.model import Ask
-from gbearer.sources import fields, impersonated
+from gbearer.sources import fields, impersonated, universe
 from gbearer.sources.external import Federation, Identity, federation
 from gbearer.sources.look import Look
 
@@ -43,18 +43,18 @@ def examine(
     problems = federation.audience_problems(audience)
     provider = audience.removeprefix("//iam.googleapis.com/")
     found.append(Finding(BAD if problems else OK, "audience", "; ".join(problems) or provider))
-    universe = endpoints.UNIVERSE
-    if check("universe_domain", lambda: federation.universe(info, where, ask, look)):
-        universe = federation.universe(info, where, ask, look)
+    named = endpoints.UNIVERSE
+    if check("universe_domain", lambda: universe.of_file(info, where, ask, look)):
+        named = universe.of_file(info, where, ask, look)
     for field in ("token_url", "token_info_url"):
         if fields.text(info, field):
-            check(field, lambda field=field: _host(field, info, where, env, universe, trust=trust))  # type: ignore[misc]
+            check(field, lambda field=field: _host(field, info, where, env, named, trust=trust))  # type: ignore[misc]
     url = fields.text(info, "service_account_impersonation_url")
     target = ""
     if url and check(
-        "service_account_impersonation_url", lambda: f"as {impersonated.target(url, where, ask, look, universe)}"
+        "service_account_impersonation_url", lambda: f"as {impersonated.target(url, where, ask, look, named)}"
     ):
-        target = impersonated.target(url, where, ask, look, universe)
+        target = impersonated.target(url, where, ask, look, named)
     found.append(_lifetime(info, target))
     identity = origins.examine(info, where, ask, look, found)
     if not problems:
@@ -74,11 +74,11 @@ def _fields(info: "Mapping[str, object]", where: str) -> str:
     return f"complete; the subject token is {kind.rpartition(':')[2]}"
 
 
-def _host(field: str, info: "Mapping[str, object]", where: str, env: "Mapping[str, str]", universe: str, *,
+def _host(field: str, info: "Mapping[str, object]", where: str, env: "Mapping[str, str]", named: str, *,
           trust: bool) -> str:  # fmt: skip
-    url = endpoints.check_field(field, fields.text(info, field), where, env, universe=universe, trust=trust)
+    url = endpoints.check_field(field, fields.text(info, field), where, env, universe=named, trust=trust)
     if field == "token_url" and fields.text(info, "subject_token_type") == federation.MTLS and ".mtls." not in url.host:
-        raise Error(f"{url.host} asks for no client certificate", fix="use https://sts.mtls.googleapis.com/v1/token")
+        raise Error(f"{url.host} asks for no client certificate", fix=f"use https://sts.mtls.{named}/v1/token")
     return url.host
 
 

@@ -2,19 +2,23 @@
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from gbearer.transport import Answer, Transport
 
 
 class Watch:
-    """What google-auth is given as its transport for one exchange; `last` is the answer it read last."""
+    """What google-auth is given as its transport for one exchange; `last` is the answer it read last.
 
-    __slots__ = ("last", "transport")
+    `arrived`, where it is set, is called with every good answer before google-auth or anybody else reads it.
+    """
+
+    __slots__ = ("arrived", "last", "transport")
 
     def __init__(self, transport: "Transport") -> None:
         self.transport = transport
         self.last: Answer | None = None
+        self.arrived: Callable[[Answer], None] | None = None
 
     def __call__(
         self,
@@ -27,6 +31,8 @@ class Watch:
     ) -> "Answer":
         """The interface of `google.auth.transport.Request`; errors are ours and pass through google-auth untouched."""
         self.last = self.transport(url, method, body, headers, timeout)
+        if self.arrived is not None:
+            self.arrived(self.last)
         return self.last
 
 

@@ -2,6 +2,7 @@
 
 from gbearer import grammar
 from gbearer.errors import BadCredentials, CredentialsNotFound, UsageError
+from gbearer.sources import universe
 from gbearer.sources.source import Source
 
 TYPE_CHECKING = False
@@ -42,6 +43,7 @@ def find(ask: "Ask", look: "Look") -> Source:
 
     source = Source("token", make, scopes=(), where=VARIABLE)
     source.name = "env"
+    source.universe = universe.of_environment(look.env) or source.universe  # the token does not say
     look.found(VARIABLE, "a ready-made access token")
     return source
 

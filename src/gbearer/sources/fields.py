@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 _PRINTABLE = re.compile(r"[!-~]+")
 _CLIENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,255}")
 _KEY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_PRINCIPAL = r"|principal://[A-Za-z0-9._%+@:/-]{1,240}"
 _UNIQUE_ID = re.compile(r"[0-9]{1,30}")
 
 GRAMMARS = {
     "client_email": (grammar.EMAIL, "an email address"),
-    "account": (grammar.EMAIL, "an email address"),
+    "account": (re.compile(grammar.EMAIL.pattern + _PRINCIPAL), "an email address or a principal"),
     "private_key_id": (_KEY_ID, "a key id"),
     "project_id": (grammar.PROJECT, "a project id"),
     "quota_project_id": (grammar.PROJECT, "a project id"),
@@ -29,6 +30,7 @@ GRAMMARS = {
     "token_uri": (_PRINTABLE, "a URL"),
     "token_url": (_PRINTABLE, "a URL"),
     "token_info_url": (_PRINTABLE, "a URL"),
+    "revoke_url": (_PRINTABLE, "a URL"),
     "audience": (_PRINTABLE, "one word"),
     "workforce_pool_user_project": (grammar.PROJECT, "a project"),
     "service_account_impersonation_url": (_PRINTABLE, "a URL"),
@@ -89,14 +91,3 @@ def scopes(info: "Info", where: str) -> tuple[str, ...]:
             fix="write scopes as a list of texts, or leave it out and use --scope",
         )
     return grammar.scopes(words)
-
-
-def universe(info: "Info", where: str) -> None:
-    """BadCredentials for a credential of another universe than googleapis.com."""
-    named = text(info, "universe_domain")
-    if named and named != "googleapis.com":
-        raise BadCredentials(
-            f"{where} belongs to the universe {named}",
-            why="this version gets tokens from googleapis.com only",
-            fix="use a credential of googleapis.com; for another universe use gcloud for now",
-        )

@@ -6,7 +6,7 @@ import re
 from _blake2 import blake2b  # hashlib costs ten times as much to import
 
 from gbearer.errors import BadCredentials
-from gbearer.sources import external, impersonated, key, user, wellknown
+from gbearer.sources import external, impersonated, key, user, wellknown, workforce
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,14 +19,16 @@ _KINDS = {
     "authorized_user": user.load,
     "impersonated_service_account": impersonated.load,
     "external_account": external.load,
+    "external_account_authorized_user": workforce.load,
 }
 _WORDS = {
     "service_account": "service account key",
     "authorized_user": "user credential",
     "impersonated_service_account": "impersonation file",
     "external_account": "federation",
+    "external_account_authorized_user": "workforce login",
 }
-_LATER = ("external_account_authorized_user", "gdch_service_account")
+_LATER = ("gdch_service_account",)
 _LONGEST_PATH = 200
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}={0,2}")
 

@@ -5,7 +5,7 @@ import re
 from gbearer import endpoints
 from gbearer.errors import BadCredentials
 from gbearer.model import CLOUD_PLATFORM
-from gbearer.sources import fields, key, user
+from gbearer.sources import fields, key, universe, user, workforce
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _ACCOUNT = r"[A-Za-z0-9._-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*|[0-9]{5,30}"
 _PATH = re.compile(rf"/v1/projects/-/serviceAccounts/({_ACCOUNT}):generateAccessToken")
 _LINK = re.compile(rf"(?:projects/-/serviceAccounts/)?({_ACCOUNT})")
-_BENEATH = {"service_account": key.load, "authorized_user": user.load}
+_BENEATH = {"service_account": key.load, "authorized_user": user.load, workforce.KIND: workforce.load}
 
 
 def load(info: "fields.Info", where: str, ask: "Ask", look: "Look") -> "Source":
@@ -31,18 +31,19 @@ def load(info: "fields.Info", where: str, ask: "Ask", look: "Look") -> "Source":
         ("service_account_impersonation_url",),
         ("quota_project_id", "universe_domain"),
     )
-    fields.universe(info, where)
-    target_account = target(fields.text(info, "service_account_impersonation_url"), where, ask, look)
-    delegates = _delegates(info.get("delegates"), where)
     beneath = info.get("source_credentials")
+    inner = _universe(info, beneath, where)
+    named = universe.of_file(inner, where, ask, look)
+    target_account = target(fields.text(info, "service_account_impersonation_url"), where, ask, look, named)
+    delegates = _delegates(info.get("delegates"), where)
     if not isinstance(beneath, dict):
         raise _broken(where, "source_credentials is missing" if beneath is None else "source_credentials is no object")
     kind = beneath.get("type")
     loader = _BENEATH.get(kind) if isinstance(kind, str) else None
     if loader is None:
         shown = f"{kind[:60]!r}" if isinstance(kind, str) else "missing"
-        raise _broken(where, f"the type of source_credentials is {shown}, not service_account or authorized_user")
-    source = loader(beneath, f"source_credentials of {where}", ask, look)
+        raise _broken(where, f"the type of source_credentials is {shown}, not one of {', '.join(_BENEATH)}")
+    source = loader({**beneath, **inner}, f"source_credentials of {where}", ask, look)
     source.impersonate = (*delegates, target_account)
     source.scopes = fields.scopes(info, where) or (CLOUD_PLATFORM,)
     source.quota_project = fields.text(info, "quota_project_id") or None
@@ -58,6 +59,15 @@ def target(text: str, where: str, ask: "Ask", look: "Look", universe: str = endp
     if not found:
         raise _broken(where, f"service_account_impersonation_url names no service account: {url.target[:120]!r}")
     return found[1]
+
+
+def _universe(info: "fields.Info", beneath: object, where: str) -> dict[str, str]:
+    """The one universe that the file and the credential in it are of, as a field; {} where neither names one."""
+    inside = beneath if isinstance(beneath, dict) else {}
+    said = [named for each in (info, inside) if (named := fields.text(each, "universe_domain"))]
+    if len(set(said)) > 1:
+        raise _broken(where, f"universe_domain is {said[0]}, and that of source_credentials is {said[1][:80]}")
+    return {"universe_domain": said[0]} if said else {}
 
 
 def _delegates(value: object, where: str) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import re
 
 from gbearer import endpoints
 from gbearer.errors import BadCredentials
-from gbearer.sources import fields
+from gbearer.sources import fields, universe
 from gbearer.sources.source import Source
 
 TYPE_CHECKING = False
@@ -37,10 +37,12 @@ def load(info: "fields.Info", where: str, ask: "Ask", look: "Look") -> Source:
         ("client_email", "private_key", "token_uri"),
         ("private_key_id", "project_id", "client_id", "quota_project_id", "universe_domain"),
     )
-    fields.universe(info, where)
+    named = universe.of_file(info, where, ask, look, sends=bool(ask.impersonate) or ask.kind == "id")
     key_id, email = fields.text(info, "private_key_id"), fields.text(info, "client_email")
     token_uri = fields.text(info, "token_uri")
-    endpoints.check_field("token_uri", token_uri, where, look.env, trust=ask.trust_config)
+    # elsewhere there is no token endpoint, and keys name their own universe's or Google's
+    at = named if f".{named}/" in token_uri else endpoints.UNIVERSE
+    endpoints.check_field("token_uri", token_uri, where, look.env, universe=at, trust=ask.trust_config)
     endpoints.made_by_emulator(key_id, "private key", where, look.env)
     private_key = fields.text(info, "private_key")
 
@@ -50,9 +52,11 @@ def load(info: "fields.Info", where: str, ask: "Ask", look: "Look") -> Source:
 
         signer = RSASigner(parse(private_key, where, email), key_id or None)
         if ask.kind == "id":
-            return service_account.IDTokenCredentials(signer, email, token_uri, ask.audience)
+            return service_account.IDTokenCredentials(signer, email, token_uri, ask.audience, universe_domain=named)
         scopes = list(ask.scopes or source.default_scopes(ask))
-        return service_account.Credentials(signer, email, token_uri, scopes=scopes, subject=ask.subject)
+        return service_account.Credentials(
+            signer, email, token_uri, scopes=scopes, subject=ask.subject, universe_domain=named
+        )
 
     source = Source(
         "service_account",
@@ -62,6 +66,7 @@ def load(info: "fields.Info", where: str, ask: "Ask", look: "Look") -> Source:
         quota_project=fields.text(info, "quota_project_id") or None,
         client_id=fields.text(info, "client_id"),
     )
+    source.universe = named
     return source
 
 

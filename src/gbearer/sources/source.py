@@ -4,11 +4,12 @@ from gbearer.model import CLOUD_PLATFORM
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from gbearer.model import Ask
     from gbearer.sources.external import Federation, Identity
+    from gbearer.sources.turn import Turn
     from gbearer.transport import Transport
 
     Make = Callable[[Ask, Transport], Any]
@@ -18,7 +19,8 @@ class Source:
     """A credential that was found, not yet used: plain facts, and the function that makes google-auth's object of it.
 
     name          the kind of place: "file", "adc", "metadata", "env", "aws", "github", "gitlab" or "azure"
-    kind          "service_account", "authorized_user", "external_account", "metadata" or "token"
+    kind          the file's type ("service_account", "authorized_user", "external_account",
+                  "external_account_authorized_user"), or "metadata" or "token"
     where         the path, or words, for messages
     fingerprint   pins the identity for the disk cache; None for one that is not pinned
     principal     who it is, "" where the file does not say
@@ -37,12 +39,16 @@ class Source:
     identify      says whose subject token that is (it may send requests), None for any other
     sign_in       the command with which a person signs in anew, "" for gcloud's default credentials
     rotated       keeps a new refresh token that came with an answer in place of the old one, None where nobody can
+    current       the refresh token as it is kept now, asked while `lock` is held; None where it is as it was found
+    lock          the path of the file that is locked while such a login is refreshed, "" for none
+    introspect    what the login's own server says of an access token of it, None where Google's tokeninfo knows it
+    tell_universe asks the metadata server for the universe domain, None where it is known
     """
 
     __slots__ = (
-        "_make", "base_scopes", "checks_role", "client_id", "federation", "fingerprint", "gcloud", "identify",
-        "impersonate", "kind", "lifetime", "name", "patience", "principal", "project", "quota_project", "rotated",
-        "scopes", "sign_in", "universe", "where",
+        "_make", "base_scopes", "checks_role", "client_id", "current", "federation", "fingerprint", "gcloud",
+        "identify", "impersonate", "introspect", "kind", "lifetime", "lock", "name", "patience", "principal", "project",
+        "quota_project", "rotated", "scopes", "sign_in", "tell_universe", "universe", "where",
     )  # fmt: skip
 
     def __init__(
@@ -79,6 +85,15 @@ class Source:
         self.identify: Callable[[Transport], Identity] | None = None
         self.sign_in = ""
         self.rotated: Callable[[str], None] | None = None
+        self.current: Callable[[], str] | None = None
+        self.lock = ""
+        self.introspect: Callable[[str, Transport], Mapping[str, object]] | None = None
+        self.tell_universe: Callable[[Transport], str] | None = None
+
+    @property
+    def person(self) -> bool:
+        """Whether this is a person's login: only that person can renew it."""
+        return self.kind in ("authorized_user", "external_account_authorized_user")
 
     def default_scopes(self, ask: "Ask") -> tuple[str, ...]:
         """The scopes for `ask` where it names none: cloud-platform, for a user's credential what the file says."""
@@ -92,6 +107,12 @@ class Source:
         Raises UsageError or Denied where this kind cannot answer, BadCredentials where its key cannot be used.
         """
         return self._make(ask, transport)
+
+    def turn(self, seconds: float) -> "Turn":
+        """What to hold (`with`) while this credential is refreshed: for at most `seconds` others are waited for."""
+        from gbearer.sources.turn import Turn
+
+        return Turn(self.lock, seconds)
 
     def __repr__(self) -> str:
         return f"<{self.kind} from {self.where}>"

@@ -1,8 +1,8 @@
 """A user's own login (`"type": "authorized_user"`), as `gcloud auth application-default login` leaves it."""
 
 from gbearer import endpoints
-from gbearer.errors import Denied, UsageError
-from gbearer.sources import fields
+from gbearer.errors import BadCredentials, Denied, UsageError
+from gbearer.sources import fields, workforce
 from gbearer.sources.source import Source
 
 TYPE_CHECKING = False
@@ -26,7 +26,7 @@ def load(info: "fields.Info", where: str, ask: "Ask", look: "Look") -> Source:
         ("client_id", "client_secret", "refresh_token"),
         ("token_uri", "account", "quota_project_id", "rapt_token", "universe_domain"),
     )
-    fields.universe(info, where)
+    _check_universe(fields.text(info, "universe_domain"), where)
     token_uri = fields.text(info, "token_uri") or endpoints.TOKEN
     endpoints.check_field("token_uri", token_uri, where, look.env, trust=ask.trust_config)
     refresh_token, client_id = fields.text(info, "refresh_token"), fields.text(info, "client_id")
@@ -41,7 +41,7 @@ def load(info: "fields.Info", where: str, ask: "Ask", look: "Look") -> Source:
         scopes = list(ask.scopes or source.default_scopes(ask)) or None
         return Credentials(
             None,
-            refresh_token=refresh_token,
+            refresh_token=source.current() if source.current is not None else refresh_token,
             token_uri=token_uri,
             client_id=client_id,
             client_secret=secret,
@@ -59,6 +59,15 @@ def load(info: "fields.Info", where: str, ask: "Ask", look: "Look") -> Source:
         client_id=client_id,
     )
     return source
+
+
+def _check_universe(named: str, where: str) -> None:
+    if named and named != endpoints.UNIVERSE:
+        raise BadCredentials(
+            f"{where} belongs to the universe {named}, where there are no such logins",
+            why=f"an authorized_user is a Google account, and Google accounts are of {endpoints.UNIVERSE} only",
+            fix=f"sign in there with a workforce pool (`{workforce.SIGN_IN}`), or use a service account key of {named}",
+        )
 
 
 def _check_possible(ask: "Ask", where: str, client_id: str) -> None:

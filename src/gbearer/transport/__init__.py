@@ -98,6 +98,11 @@ class Transport:
         """The client certificate that the host of `url` is shown, None for none."""
         return self._certs.get(endpoints.parse(url).origin)
 
+    @property
+    def left(self) -> float:
+        """Seconds that are left of the total time."""
+        return max(0.0, self._deadline - time.monotonic())
+
     def allow(self, seconds: float) -> None:
         """Put off the end of the total time: so long somebody else was waited for, a program say."""
         self._deadline += seconds

@@ -4,7 +4,7 @@ import re
 
 from gbearer import endpoints, grammar
 from gbearer.errors import BadCredentials
-from gbearer.sources import fields, impersonated
+from gbearer.sources import fields, impersonated, universe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ FIELDS = (
     ),
 )
 """The fields that a file has to have, and those that it may have, all of them text."""
-_UNIVERSE = "GOOGLE_CLOUD_UNIVERSE_DOMAIN"
 _SHORTEST = 600
 """Seconds: the shortest life that Google documents for `token_lifetime_seconds`."""
 
@@ -96,6 +95,8 @@ class Federation:
 def named(provider: str, subject_type: str, look: "Look") -> Federation:
     """The federation of `--provider`, for a source without a file; `grammar` has checked what it looks like."""
     found = Federation(_RESOURCE + grammar.provider(provider), subject_type, f"the provider {provider}")
+    found.universe = universe.of_environment(look.env) or endpoints.UNIVERSE
+    found.token_url = f"https://sts.{found.universe}/v1/token"
     _mark(found, look)
     return found
 
@@ -121,7 +122,7 @@ def read(info: "fields.Info", where: str, ask: "Ask", look: "Look") -> Federatio
     if problems:
         raise BadCredentials(f"{where} is no usable federation file", why="; ".join(problems), fix=remake(info))
     found = Federation(fields.text(info, "audience"), kind, where)
-    found.universe = universe(info, where, ask, look)
+    found.universe = universe.of_file(info, where, ask, look)
     found.token_url = fields.text(info, "token_url")
     for field in ("token_url", "token_info_url"):
         if fields.text(info, field):
@@ -147,18 +148,6 @@ def audience_problems(audience: str) -> list[str]:
     if audience.startswith(_RESOURCE):
         return [f"audience {audience[:200]!r} {told[0]}; {told[1]}"] if told else []
     return [f"audience {audience[:200]!r} does not begin with {_RESOURCE}projects/NUMBER/"]
-
-
-def universe(info: "fields.Info", where: str, ask: "Ask", look: "Look") -> str:
-    """The universe, whose hosts will be trusted: so another than Google's own has to be named by the user as well."""
-    named = fields.text(info, "universe_domain") or endpoints.UNIVERSE
-    if named in (endpoints.UNIVERSE, look.env.get(_UNIVERSE)) or ask.trust_config:
-        return named
-    raise BadCredentials(
-        f"universe_domain in {where} names {named}",
-        why=f"secrets would be sent to hosts of that name, and {_UNIVERSE} does not name it; nothing was sent",
-        fix=f"export {_UNIVERSE}={named} if that is your cloud, or get the file anew from Google",
-    )
 
 
 def lifetime(info: "fields.Info", problems: list[str]) -> int | None:
