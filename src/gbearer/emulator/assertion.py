@@ -6,8 +6,8 @@ from gbearer.emulator import jose, scopes
 from gbearer.emulator.answers import oauth_refusal
 from gbearer.emulator.issued import HOUR, account_id_token
 from gbearer.emulator.log import Entry
-from gbearer.emulator.universe import GOOGLE
 from gbearer.emulator.state import State
+from gbearer.emulator.universe import GOOGLE
 from gbearer.emulator.world import ServiceAccount
 
 AUDIENCES = frozenset(
