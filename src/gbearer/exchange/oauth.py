@@ -14,7 +14,7 @@ _CONSOLE = "https://admin.google.com/ac/owl/domainwidedelegation"
 
 def explain(said: Said, ask: "Ask", source: "Source") -> Error:
     """What the token endpoint's refusal means for `ask`."""
-    person = source.kind == "authorized_user" and not ask.impersonate
+    person = source.person and not ask.impersonate
     if said.code == "invalid_grant":
         return _user_grant(said, source) if person else _key_grant(said, ask, source)
     if said.code == "unauthorized_client" and not person:
