@@ -69,19 +69,19 @@ class Look:
         """Note that `place` holds the credential that won."""
         self.steps.append(Step(place, True, what))
 
-    def read(self, path: str, *, named: bool = True) -> bytes | None:
+    def read(self, path: str, *, named: bool = True, blank: bool = False, largest: int = LARGEST) -> bytes | None:
         """The bytes of the file at `path`, None where there is none; BadCredentials when it is there and unusable.
 
         What was read and the identity that is noted belong together: a file that changes meanwhile is read again.
         A path that nobody `named` is absent as well when its folder may not be looked into: a service may well run
-        with another user's HOME.
+        with another user's HOME. One that may be `blank` may have no bytes; `largest` is how many it may have.
         """
         known, data = None, b""
         if not named and _hidden(path):
             self.remember = False
             return None
         for _ in range(_TRIES):
-            opened = self._once(path)
+            opened = self._once(path, largest)
             if opened is None:
                 self.files[_absolute(path)] = None
                 return None
@@ -91,12 +91,12 @@ class Look:
                 break
         else:
             self.remember = False
-        if not data:
+        if not data and not blank:
             raise _broken(path, "is empty", "it has no bytes; a write may have failed, or a secret was not filled in")
         self.files[_absolute(path)] = known
         return data
 
-    def _once(self, path: str) -> "tuple[Identity, bytes, Identity] | None":
+    def _once(self, path: str, largest: int) -> "tuple[Identity, bytes, Identity] | None":
         try:
             file = os.open(path, _FLAGS)
         except OSError as error:
@@ -107,12 +107,12 @@ class Look:
             raise _broken(repr(path)[:60], "is no path", "a path has no NUL character") from None
         try:
             about = os.fstat(file)
-            _check(path, about)
+            _check(path, about, largest)
             data = b""
             while chunk := os.read(file, 1 << 16):
                 data += chunk
-                if len(data) > LARGEST:
-                    raise _huge(path)
+                if len(data) > largest:
+                    raise _huge(path, largest)
             return warm.of(about), data, warm.of(os.fstat(file))
         except OSError as error:
             raise _unopened(path, error) from None
@@ -156,7 +156,7 @@ def _hidden(path: str) -> bool:
     return False
 
 
-def _check(path: str, about: os.stat_result) -> None:
+def _check(path: str, about: os.stat_result, largest: int) -> None:
     if stat.S_ISDIR(about.st_mode):
         raise _broken(path, "is a directory", "a credential is one JSON file", "name the file inside it")
     if not stat.S_ISREG(about.st_mode):
@@ -166,12 +166,13 @@ def _check(path: str, about: os.stat_result) -> None:
             "a pipe or a device can be read only once, and a credential is looked at again",
             "pipe it into --credentials -, or put it into GBEARER_CREDENTIALS",
         )
-    if about.st_size > LARGEST:
-        raise _huge(path)
+    if about.st_size > largest:
+        raise _huge(path, largest)
 
 
-def _huge(path: str) -> BadCredentials:
-    return _broken(path, "is larger than 1 MiB", "no credential file is that large, so it was not read")
+def _huge(path: str, largest: int) -> BadCredentials:
+    size = f"is larger than {largest >> 20} MiB"
+    return _broken(path, size, "no credential file is that large, so it was not read")
 
 
 def _unopened(path: str, error: OSError) -> BadCredentials:

@@ -1,0 +1,178 @@
+"""gcloud's databases, read without a lock and without a trace: their bytes are taken and looked at in memory.
+
+SQLite itself would lock them and might leave files beside them. A database in whose middle somebody is writing is told
+by what SQLite keeps beside it: see https://sqlite.org/atomiccommit.html and https://sqlite.org/fileformat.html.
+"""
+
+import os
+import time
+
+from gbearer import log
+from gbearer.errors import BadCredentials, Error
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+
+    from gbearer.sources.look import Look
+
+CREDENTIALS = "credentials.db"
+TOKENS = "access_tokens.db"
+LARGEST = 16 << 20
+"""Bytes that a database may have: an account takes 2 to 4 thousand."""
+PATIENCE = 2.0
+"""Seconds for which somebody who writes is waited for; gcloud's own writes take some thousandths of one."""
+_PAUSE = 0.05
+_HEADER = b"SQLite format 3\0"
+
+
+class Stored:
+    """What gcloud keeps.
+
+    path      the file
+    there     whether it is there
+    accounts  account -> its credential as JSON text; accounts of another universe end in `#UNIVERSE`
+    strange   why its form is not the one that is known, "" where it is
+    pin       a digest of the whole file, for an answer that rests on what is not understood
+    """
+
+    __slots__ = ("accounts", "path", "pin", "strange", "there")
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.there = False
+        self.accounts: dict[str, str] = {}
+        self.strange = ""
+        self.pin = ""
+
+
+def read(look: "Look", folder: str) -> Stored:
+    """The accounts in `folder`; BadCredentials when the file is damaged, unreadable, or somebody does not stop writing.
+
+    Its bytes are as they were at one moment between two transactions, and so is the identity that `look` notes.
+    """
+    stored = Stored(os.path.join(folder, CREDENTIALS))
+    data = _steady(look, stored.path, PATIENCE)
+    if data is None:
+        return stored
+    stored.there = True
+    if not data:  # gcloud makes the file before its table
+        return stored
+    from _blake2 import blake2b
+
+    stored.pin = blake2b(data, digest_size=32).hexdigest()
+
+    def take(base: "sqlite3.Connection") -> None:
+        columns = {_text(row[1]) for row in base.execute('PRAGMA table_info("credentials")')}
+        if not columns and not base.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            return
+        if not {"account_id", "value"} <= columns:
+            stored.strange = "it has no table of credentials as this version knows it"
+            return
+        for account, value in base.execute("SELECT account_id, value FROM credentials ORDER BY rowid"):
+            stored.accounts[_text(account)] = _text(value)
+
+    _query(stored.path, data, take)
+    return stored
+
+
+def rapt(look: "Look", folder: str, account: str) -> str:
+    """The proof of reauthentication that gcloud keeps for `account`, "" where there is none; raises nothing.
+
+    Read past what `look` notes, on purpose: gcloud writes that file once an hour, and whose token it will be does not
+    depend on it.
+    """
+    path = os.path.join(folder, TOKENS)
+    found: list[str] = []
+
+    def take(base: "sqlite3.Connection") -> None:
+        row = base.execute("SELECT rapt_token FROM access_tokens WHERE account_id = ?", (account,)).fetchone()
+        found.append(_text(row[0]) if row and row[0] else "")
+
+    try:
+        data = _steady(type(look)(look.env, root=look.root, system=look.system), path, 0.0)
+        if data:
+            _query(path, data, take)
+    except Error as error:
+        log.debug(f"{path}: {error.why or error.message}")
+    return found[0] if found else ""
+
+
+def _steady(look: "Look", path: str, patience: float) -> bytes | None:
+    """The bytes of the database between two transactions, None where it is not there."""
+    until = time.monotonic() + patience
+    while True:
+        busy = _busy(look, path)
+        if not busy:
+            data = look.read(path, blank=True, largest=LARGEST)
+            again = look.read(path, blank=True, largest=LARGEST)
+            busy = _busy(look, path) or ("" if data == again else "it changes while it is read")
+            if not busy:
+                return data
+        if time.monotonic() >= until:
+            raise BadCredentials(
+                f"gcloud's file {path} is being written",
+                why=f"{busy}; {patience:.0f} s were waited",
+                fix="try again when gcloud is done; if it was killed while it wrote, `gcloud auth list` mends the file",
+            )
+        time.sleep(_PAUSE)
+
+
+def _busy(look: "Look", path: str) -> str:
+    """Why the bytes of the database may not be a whole now, "" where they are.
+
+    A rollback journal counts once its first byte is there: before that, and after it was zeroed or emptied, no page of
+    the database is touched. What is in a write-ahead log is not in the database yet. Both are noted in `look`: a
+    change to them alone may change what the database holds.
+    """
+    if (look.read(f"{path}-journal", blank=True, largest=LARGEST) or b"\0")[0]:
+        return f"a transaction is under way or was broken off ({os.path.basename(path)}-journal)"
+    if look.read(f"{path}-wal", blank=True, largest=LARGEST):
+        return f"changes are waiting in {os.path.basename(path)}-wal"
+    return ""
+
+
+def _query(path: str, data: bytes, take: "Callable[[sqlite3.Connection], None]") -> None:
+    """Let `take` ask the database in `data`; BadCredentials when that is none or damaged."""
+    import sqlite3
+
+    if not data.startswith(_HEADER):
+        raise _damaged(path, "it is no SQLite database")
+    if data[19:20] == b"\2":  # by its log, which is empty: without this mark it can be opened in memory
+        data = data[:18] + b"\1\1" + data[20:]
+    base = None
+    try:
+        if hasattr(sqlite3.Connection, "deserialize"):
+            base = sqlite3.connect(":memory:")
+            base.deserialize(data)
+        else:  # SQLite before 3.36: the file itself, with the promise that nobody changes it, so without a lock
+            base = unlocked(path)
+        base.execute("PRAGMA query_only = 1")
+        base.text_factory = bytes
+        take(base)
+    except (sqlite3.Error, MemoryError) as error:
+        raise _damaged(path, str(error)) from None
+    finally:
+        if base is not None:
+            base.close()
+
+
+def unlocked(path: str) -> "sqlite3.Connection":
+    """The database at `path`, opened so that SQLite neither locks nor writes nor makes anything."""
+    import sqlite3
+    from urllib.request import pathname2url
+
+    return sqlite3.connect(f"file:{pathname2url(os.path.abspath(path))}?mode=ro&immutable=1", uri=True)
+
+
+def _text(value: object) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _damaged(path: str, why: str) -> BadCredentials:
+    return BadCredentials(
+        f"gcloud's file {path} is damaged",
+        why=why,
+        fix=f"move it away (mv {path} {path}.old) and sign in anew: `gcloud auth login`",
+    )
