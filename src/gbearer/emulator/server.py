@@ -6,13 +6,14 @@ from pathlib import Path
 
 from aiohttp import web
 
-from gbearer.emulator import control, faults, iam, info, keys, metadata, oauth, targets
+from gbearer.emulator import control, faults, iam, info, keys, metadata, oauth, targets, universe
 from gbearer.emulator.answers import Refusal, html_refusal, refused
 from gbearer.emulator.grants import Grants
 from gbearer.emulator.issued import Issued
 from gbearer.emulator.kept import Secrets
 from gbearer.emulator.log import Log
 from gbearer.emulator.state import Call, Handler, State, host_of
+from gbearer.emulator.storage import api, xml
 from gbearer.emulator.sts import caller as aws_caller
 from gbearer.emulator.sts import exchange, handout
 from gbearer.emulator.sts.pools import Federation
@@ -43,13 +44,17 @@ _ROUTES: list[tuple[str, re.Pattern[str], Handler]] = [
         ("GET POST", "/oauth2/(v1|v2|v3)/userinfo(?:/v2/me)?", info.userinfo),
         ("GET POST", "/(?:o/oauth2/)?revoke", info.revoke),
         ("GET", r"/v1/projects/([^/:]+)", info.project),
+        ("*", r"/(?:upload/|download/)?storage/v1(?:/.*)?", api.json_api),
         ("*", r"/v1/protected", targets.protected),
         ("*", r"/functions/([^/]+)(?:/.*)?", targets.function),
         ("*", r"/computeMetadata(?:/.*)?", metadata.metadata),
         ("GET", "/", metadata.root),
     )
 ]  # fmt: skip
-_KNOWN_APIS = frozenset({"cloudresourcemanager", "iamcredentials", "oauth2", "openidconnect", "sts", "www"})
+_GOOGLE_ONLY = frozenset({"accounts", "oauth2", "openidconnect", "www"})
+_KNOWN_APIS = frozenset({"cloudresourcemanager", "iamcredentials", "sts"}) | _GOOGLE_ONLY
+_ELSEWHERE = re.compile(r"/v1/(token|introspect|oauthtoken|projects/|locations/)")
+_STORAGE_JSON = re.compile(r"/((upload|download)/)?storage/v1(/|\Z)")
 
 
 def new_state(
@@ -59,7 +64,7 @@ def new_state(
     tokens: Path | None = None,
     grants: Path | None = None,
 ) -> State:
-    """A fresh emulator with the keys of `kept`, the pools of `federation`, an AWS account, and files of what it gave."""
+    """A fresh emulator with the keys of `kept`, the pools of `federation`, an AWS account, files of what it gave."""
     world = World(kept, Clock(), federation, Grants(grants))
     return State(world, Issued(world, tokens), Log(), faults.Faults(), aws_server=aws_server)
 
@@ -119,27 +124,37 @@ def route(call: Call) -> tuple[Handler, tuple[str, ...]]:
         return targets.cloud_run, ()
     if aws_caller.HOST.fullmatch(host):
         return aws_caller.identity, ()
-    known = _is_known_api(host)
-    if not host.endswith(".googleapis.com") or known:
-        methods = ""
-        for allowed, pattern, handler in _ROUTES:
-            found = pattern.match(call.request.path)
-            if found is None:
-                continue
-            if allowed == "*" or call.request.method in allowed.split():
-                return handler, found.groups()
-            methods = allowed
-        if methods:
-            text = f"The request method {call.request.method} is inappropriate for the URL."
-            allow = {"Allow": ", ".join(methods.split())}
-            raise html_refusal(405, "Method Not Allowed", text, headers=allow)
-    if host.endswith(".googleapis.com"):
+    here, apis = universe.of(host), _apis(host)
+    if here and universe.service(host).partition(".")[0] == "storage":
+        return (api.json_api if _STORAGE_JSON.match(call.request.path) else xml.xml_api), ()
+    if here == universe.OTHER and apis & _GOOGLE_ONLY:
+        raise html_refusal(404, "Not Found", "The requested URL was not found on this server.")
+    if not here or (apis & _KNOWN_APIS and (here == universe.GOOGLE or _ELSEWHERE.match(call.request.path))):
+        found = _by_path(call)
+        if found is not None:
+            return found
+    if here:
         return targets.api, ()
     raise targets.not_found(call)
 
 
-def _is_known_api(host: str) -> bool:
-    """Whether a `*.googleapis.com` host is one whose service is emulated; mtls, regional and private forms too."""
-    labels = host.removesuffix(".googleapis.com").split(".")
-    parts = {part for label in labels for part in (label, label.partition("-")[0], label.rpartition("-")[2])}
-    return not parts.isdisjoint(_KNOWN_APIS)
+def _by_path(call: Call) -> tuple[Handler, tuple[str, ...]] | None:
+    """The handler for a path, None when there is none; Refusal when it takes other methods."""
+    methods = ""
+    for allowed, pattern, handler in _ROUTES:
+        found = pattern.match(call.request.path)
+        if found is None:
+            continue
+        if allowed == "*" or call.request.method in allowed.split():
+            return handler, found.groups()
+        methods = allowed
+    if methods:
+        text = f"The request method {call.request.method} is inappropriate for the URL."
+        raise html_refusal(405, "Method Not Allowed", text, headers={"Allow": ", ".join(methods.split())})
+    return None
+
+
+def _apis(host: str) -> set[str]:
+    """What the host of an API may be the name of; mtls, regional and private forms too."""
+    labels = universe.service(host).split(".")
+    return {part for label in labels for part in (label, label.partition("-")[0], label.rpartition("-")[2])}

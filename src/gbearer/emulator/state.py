@@ -10,6 +10,7 @@ from aiohttp import web
 from gbearer.emulator.faults import Faults
 from gbearer.emulator.issued import Access, Issued
 from gbearer.emulator.log import Entry, Log
+from gbearer.emulator.storage.buckets import Buckets
 from gbearer.emulator.world import World
 
 _LOOPBACK = re.compile(r"(127\.\d+\.\d+\.\d+|\[::1\]|localhost)(:\d+)?\Z")
@@ -19,7 +20,8 @@ _LOOPBACK = re.compile(r"(127\.\d+\.\d+\.\d+|\[::1\]|localhost)(:\d+)?\Z")
 class State:
     """One emulator's state. `cached` holds the metadata server's tokens until shortly before they expire.
 
-    `aws_server` is the moto server that plays the AWS account, if there is one.
+    `aws_server` is the moto server that plays the AWS account, if there is one; `universe` is what the metadata
+    server calls its own, where it is to say so.
     """
 
     world: World
@@ -30,9 +32,11 @@ class State:
     cached_id: dict[tuple[str, ...], str] = field(default_factory=dict)
     aws_server: str = ""
     tls: ssl.SSLContext | None = None
+    storage: Buckets = field(default_factory=Buckets)
+    universe: str = ""
 
     def reset(self) -> None:
-        """Empty the log, the faults and the metadata cache, set the clock right, undo revocations and new bindings.
+        """Empty the log, the faults and the metadata cache, set clock and buckets right, undo what was changed.
 
         Tokens that were issued stay good.
         """
@@ -42,6 +46,8 @@ class State:
         self.cached_id.clear()
         self.world.clock.skew = 0.0
         self.world.restore()
+        self.storage.restore()
+        self.universe = ""
 
 
 @dataclass
