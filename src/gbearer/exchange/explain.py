@@ -31,6 +31,10 @@ def refused(error: "Refused", ask: "Ask", source: "Source", base: "Token | None"
         from gbearer.exchange import downscope
 
         return downscope.explain(said, ask, source, base)
+    if source.kind == "gdch_service_account":
+        from gbearer.exchange import gdch
+
+        return gdch.explain(said, ask, source)
     if "/serviceAccounts/" in said.path:
         from gbearer.exchange import iam
 

@@ -44,6 +44,7 @@ def direct(ask: "Ask", source: "Source", watch: "Watch", clock: "Callable[[], fl
         source.where,
         issued_at=clock(),
         scopes=_granted(scopes, watch) if source.person else scopes,
+        audience=ask.audience,
     )
 
 
@@ -115,7 +116,7 @@ def identity(
         from gbearer.exchange import explain
 
         raise explain.nonsense(watch, "what it gave is no ID token with an end")
-    if told.get("aud") != ask.audience:
+    if told.get("aud") not in (ask.audience, [ask.audience]):  # RFC 7519 §4.1.3: Distributed Clouds send a list
         raise Unreachable(
             "the server gave an ID token for another audience",
             why=f"its audience is {str(told.get('aud'))[:100]!r}, not {ask.audience!r}; it was not used",

@@ -6,7 +6,7 @@ import re
 from _blake2 import blake2b  # hashlib costs ten times as much to import
 
 from gbearer.errors import BadCredentials
-from gbearer.sources import external, impersonated, key, user, wellknown, workforce
+from gbearer.sources import external, gdch, impersonated, key, user, wellknown, workforce
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ _KINDS = {
     "impersonated_service_account": impersonated.load,
     "external_account": external.load,
     "external_account_authorized_user": workforce.load,
+    gdch.KIND: gdch.load,
 }
 _WORDS = {
     "service_account": "service account key",
@@ -27,8 +28,8 @@ _WORDS = {
     "impersonated_service_account": "impersonation file",
     "external_account": "federation",
     "external_account_authorized_user": "workforce login",
+    gdch.KIND: "service identity of a Distributed Cloud",
 }
-_LATER = ("gdch_service_account",)
 _LONGEST_PATH = 200
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}={0,2}")
 
@@ -159,12 +160,6 @@ def _guess(data: bytes, error: Exception) -> str:
 
 def _unknown(info: dict[str, object], kind: object, where: str) -> BadCredentials:
     fix = "use a service account key, `gcloud auth application-default login`, or an impersonation file"
-    if kind in _LATER:
-        return BadCredentials(
-            f"{where} is of the type {kind}, which this version does not read yet",
-            why="its URLs and commands need trust rules of their own, so it is refused rather than half supported",
-            fix=fix,
-        )
     client = next((name for name in ("installed", "web") if isinstance(info.get(name), dict)), None)
     if client:
         return BadCredentials(

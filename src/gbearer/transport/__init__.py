@@ -8,6 +8,7 @@ from gbearer.transport.pool import open_connection_pool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Mapping
 
     import urllib3
@@ -71,6 +72,7 @@ class Transport:
         self._deadline = time.monotonic() + total
         self._pools: dict[str, urllib3.PoolManager] = {}
         self._certs: dict[str, tuple[str, str]] = {}
+        self._trusted: dict[str, ssl.SSLContext] = {}
 
     def __call__(
         self,
@@ -97,6 +99,10 @@ class Transport:
     def presents(self, url: str) -> tuple[str, str] | None:
         """The client certificate that the host of `url` is shown, None for none."""
         return self._certs.get(endpoints.parse(url).origin)
+
+    def trust(self, url: str, context: "ssl.SSLContext") -> None:
+        """Take the authorities of `context` for the host of `url`, and no others: they are not those of the world."""
+        self._trusted[endpoints.parse(url).origin] = context
 
     @property
     def left(self) -> float:
@@ -173,8 +179,9 @@ class Transport:
         def exchange() -> tuple[int, "Mapping[str, str]", bytes]:
             pool = self._pools.get(target.origin)
             if pool is None:
-                cert = self._certs.get(asked.origin)
-                pool = self._pools[target.origin] = open_connection_pool(target, self.env, cert, emulated=emulated)
+                cert, context = self._certs.get(asked.origin), self._trusted.get(asked.origin)
+                pool = open_connection_pool(target, self.env, cert, context, emulated=emulated)
+                self._pools[target.origin] = pool
             response = pool.urlopen(
                 method,
                 str(target),

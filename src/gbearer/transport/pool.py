@@ -14,16 +14,22 @@ _contexts: "dict[tuple[str, str], ssl.SSLContext]" = {}
 
 
 def open_connection_pool(
-    url: endpoints.URL, env: "Mapping[str, str]", cert: tuple[str, str] | None = None, *, emulated: bool = False
+    url: endpoints.URL,
+    env: "Mapping[str, str]",
+    cert: tuple[str, str] | None = None,
+    trusted: "ssl.SSLContext | None" = None,
+    *,
+    emulated: bool = False,
 ) -> "urllib3.PoolManager":
     """A urllib3 manager for `url`, through the proxy that `env` names where it names one for this host.
 
-    `cert` are the paths of a client certificate and of its key; BadCredentials when they cannot be used. An emulator's
-    own certificate is not checked: it is on this machine, and plain http would do.
+    `cert` are the paths of a client certificate and of its key; BadCredentials when they cannot be used. `trusted` is
+    in the place of the authorities that `env` names. An emulator's own certificate is not checked: it is on this
+    machine, and plain http would do.
     """
     import urllib3
 
-    context = tls_context(env, cert) if url.scheme == "https" else None
+    context = (trusted or tls_context(env, cert)) if url.scheme == "https" else None
     if context is not None and cert is not None and emulated and endpoints.is_loopback(url.host):
         return urllib3.PoolManager(ssl_context=context, maxsize=4, assert_fingerprint=_shown(url, context))
     proxy = proxy_for(url, env)
