@@ -108,10 +108,11 @@ _gbearer_paths() {
     local each at= kept=${3%"$4"}
     [[ $2 == @* ]] && at=@
     while IFS= read -r each; do
+        [[ -d $each ]] && each=$each/ && compopt -o nospace 2>/dev/null
+        printf -v each %q "$each"
         each=${3%"$2"}$at$each
         COMPREPLY+=("${each#"$kept"}")
     done < <(compgen "$1" -- "${2#@}")
-    compopt -o filenames 2>/dev/null
 }
 
 # After `curl --`: what completes curl's own words, with the package bash-completion; paths without it.
