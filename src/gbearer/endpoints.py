@@ -127,13 +127,12 @@ def in_universe(host: str, universe: str) -> bool:
 
 
 def emulated(host: str, env: "Mapping[str, str]") -> bool:
-    """Whether an emulator stands in for `host`: Google's, AWS STS, and those of the universes that may be in use.
+    """Whether an emulator stands in for `host`: Google's, and those of the universes that may be in use.
 
     Those are the one that `env` names and the emulator's own, and while an emulator is set no others are spoken to.
     """
     named = env.get(UNIVERSE_VARIABLE, "").strip()
-    universe = bool(named and in_universe(host, named)) or bool(_EMULATED.fullmatch(host))
-    return is_google(host) or is_aws_sts(host) or universe
+    return is_google(host) or bool(named and in_universe(host, named)) or bool(_EMULATED.fullmatch(host))
 
 
 def emulator(env: "Mapping[str, str]") -> URL | None:
@@ -179,7 +178,7 @@ def route(url: URL, env: "Mapping[str, str]") -> URL:
     if url.host in METADATA_HOSTS or (url.scheme == "http" and url.target.startswith("/computeMetadata/v1/")):
         return url.to(metadata(env))
     here = emulator(env)
-    return url.to(here) if here is not None and emulated(url.host, env) else url
+    return url.to(here) if here is not None and (emulated(url.host, env) or is_aws_sts(url.host)) else url
 
 
 def is_aws_sts(host: str) -> bool:

@@ -39,7 +39,7 @@ LONG = b'{"type": "service_account", "x": "' + b"x" * (1 << 20) + b'"}'
         (json.dumps({"installed": {"client_id": "x"}}).encode(), "an OAuth client file ('installed')"),
         (json.dumps({"web": {"client_id": "x"}}).encode(), "an OAuth client file ('web')"),
         (b'{"type": "external_account"}', "audience is missing; subject_token_type is missing"),
-        (b'{"type": "external_account_authorized_user"}', "does not read yet"),
+        (b'{"type": "external_account_authorized_user"}', "refresh_token is missing; token_url is missing"),
         (b'{"type": "gdch_service_account"}', "does not read yet"),
     ],
 )

@@ -98,6 +98,13 @@ class Broker:
             self._answers[ask.replace(refresh=False)] = answer
         return answer
 
+    def universe(self, ask: Ask) -> str:
+        """The universe of the credential that answers `ask`; makes no token. Raises what finding it raises."""
+        held = self._answers.get(ask.replace(refresh=False))
+        transport = Transport(self.env)
+        source = held.source if held else sources.locate(ask, Look(self.env), transport, self._store(ask).notes)
+        return sources.universe_of(source, transport)
+
     def drop(self, ask: Ask, refused: Token) -> bool:
         """After a 401: forget the token for `ask` if it is the refused one; False if that was done just before."""
         held = self._answers.pop(ask.replace(refresh=False), None)
@@ -186,8 +193,8 @@ class Broker:
 
     def _placed(self, token: Token, ask: Ask, source: "Source") -> Token:
         """The token with the quota project that goes beside it: of the option, else the environment, else the file."""
-        if ask.kind == "id":
-            return token
+        if ask.kind == "id" or (token.audience and token.kind == "access"):
+            return token  # for a service, not for an API of Google's that charges somebody
         named = self.env.get("GOOGLE_CLOUD_QUOTA_PROJECT") or None
         if named is not None and not PROJECT.fullmatch(named):
             raise UsageError(

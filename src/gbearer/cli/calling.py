@@ -2,6 +2,7 @@
 
 from gbearer import output
 from gbearer.cli import answer, options
+from gbearer.sources.look import Look
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +24,10 @@ class Tokens:
     """Places tokens for one command line: asked for by kind and audience, as the URL wants them."""
 
     def __init__(self, args: "argparse.Namespace", world: "World") -> None:
-        self._ask: Ask = options.ask_from(args, world)
+        self._given = options.Given(args, world, Look(world.env))
+        self._given.ask()
+        if args.audience is None and args.auth in ("auto", "id"):
+            args.audience = self._given.profile.values.get("audience")
         self._world = world
         self._made: Broker | None = None
 
@@ -37,12 +41,16 @@ class Tokens:
 
     def ask(self, kind: str, audience: str | None) -> "Ask":
         """The question for a token of this kind; UsageError where an option does not go with it."""
-        return self._ask.replace(kind=kind, audience=audience)
+        return self._given.ask(kind, audience)
 
     def place(self, kind: str, audience: str | None) -> "tuple[Token, dict[str, str]]":
         """The token and its headers."""
-        token = answer.asked(self._broker, self.ask(kind, audience)).token
+        token = answer.asked(self._broker, self.ask(kind, audience), Look(self._world.env)).token
         return token, output.headers(token)
+
+    def universe(self, kind: str = "access", audience: str | None = None) -> str:
+        """The universe of the credential behind these tokens."""
+        return self._broker.universe(self.ask(kind, audience))
 
     def renew(self, kind: str, audience: str | None, refused: "Token") -> "tuple[Token, dict[str, str]] | None":
         """Another token after a 401; None where there is no other."""

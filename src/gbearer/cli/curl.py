@@ -12,7 +12,7 @@ from gbearer.errors import Error, UsageError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from gbearer.cli.world import World
     from gbearer.endpoints import URL
@@ -55,14 +55,18 @@ def run(args: "argparse.Namespace", world: "World") -> int:
     read = curl_args.read(words, Known(_printed([program, "--help", "all"])))
     urls = _urls(read, all_hosts=args.all_hosts)
     problems = options.Problems()
-    tokens, wanted = problems.of(calling.Tokens, args, world), problems.of(_wanted, urls, args, world.env)
+    tokens = problems.of(calling.Tokens, args, world)
+    wanted = problems.of(_wanted, urls, args, world.env, None if tokens is None else tokens.universe)
     if tokens is not None and wanted is not None:
         problems.of(tokens.ask, *wanted)
         problems.of(_check, read, urls, program, all_hosts=args.all_hosts)
     problems.end()
     config = ""
     if tokens is not None and wanted is not None:
-        config = output.curl_config(tokens.place(*wanted)[1]) + _no_proxy(urls, world.env)
+        placed = tokens.place(*wanted)[1]
+        for url in urls:
+            target.check_universe(url, tokens.universe(*wanted), bound=args.audience is not None)
+        config = output.curl_config(placed) + _no_proxy(urls, world.env)
     command = [program, "-q"]
     for word in read.args:
         if word != CONFIG:
@@ -122,11 +126,13 @@ def _urls(read: Read, *, all_hosts: bool) -> "list[URL]":
     return urls
 
 
-def _wanted(urls: "list[URL]", args: "argparse.Namespace", env: "Mapping[str, str]") -> tuple[str, str | None] | None:
+def _wanted(
+    urls: "list[URL]", args: "argparse.Namespace", env: "Mapping[str, str]", universe: "Callable[[], str] | None"
+) -> tuple[str, str | None] | None:
     """The one token that all URLs want."""
     found = []
     for url in urls:
-        wanted = target.choose(url, args.auth, args.audience, env)
+        wanted = target.choose(url, args.auth, args.audience, env, universe)
         target.check(url, env, bearer=wanted is not None)
         if endpoints.emulator(env) is not None and not endpoints.is_loopback(url.host):
             raise UsageError(

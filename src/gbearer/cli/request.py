@@ -53,7 +53,10 @@ def run(args: "argparse.Namespace", world: "World") -> int:
     tokens = problems.of(calling.Tokens, args, world)
     timeout, headers = problems.of(_seconds, args.timeout), problems.of(_headers, args.header)
     body = problems.of(_body, args, world)
-    wanted = problems.of(lambda: target.choose(endpoints.parse(args.url), args.auth, args.audience, world.env))
+    universe = None if tokens is None else tokens.universe
+    wanted = problems.of(
+        lambda: target.choose(endpoints.parse(args.url), args.auth, args.audience, world.env, universe)
+    )
     if tokens is not None and wanted is not None:
         problems.of(tokens.ask, *wanted)
     problems.end()
@@ -64,7 +67,9 @@ def run(args: "argparse.Namespace", world: "World") -> int:
     from gbearer.client import call
     from gbearer.transport import open_connection_pool
 
-    hands = call.Hands(world.env, tokens.place, tokens.renew, lambda url: open_connection_pool(url, world.env))
+    hands = call.Hands(
+        world.env, tokens.place, tokens.renew, lambda url: open_connection_pool(url, world.env), tokens.universe
+    )
     response = call.call(
         hands,
         args.method,

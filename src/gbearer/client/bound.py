@@ -3,8 +3,8 @@
 import os
 import time
 
-from gbearer import broker, grammar, output, warm
-from gbearer.model import Ask
+from gbearer import broker, grammar, output, profiles, sources, warm
+from gbearer.profiles.ask import ask
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     import urllib3
 
     from gbearer.endpoints import URL
-    from gbearer.model import Token
+    from gbearer.model import Ask, Token
+    from gbearer.profiles import Chosen
 
+    Wanted = tuple[str, tuple[str, ...] | None, str | None, bool]
     Placed = tuple[Token, dict[str, str]]
-    Credentials = str | os.PathLike[str] | Mapping[str, object]
+    Document = str | os.PathLike[str] | Mapping[str, object]
 
 _MOST_HELD = 1000
 _QUIET = 30.0
@@ -28,26 +30,34 @@ class Client:
     """Options of the command line, bound once; safe for threads and after a fork.
 
     credentials    a path, the JSON itself, or the same as a mapping; None looks where `source` says
-    source         "auto", "adc", "file", "metadata", "env", or with `provider` "aws", "github", "gitlab", "azure"
+    source         "auto" (what None means), "adc", "file", "login", "gcloud", "metadata", "env", or with `provider`
+                   "aws", "github", "gitlab", "azure"
+    profile        a named set of these options, for those that are not given here; None takes the one that
+                   GBEARER_PROFILE, the nearest .gbearer.ini or `gbearer profile use` chooses, "none" takes none
+    account        of those who are signed in (login, gcloud): this one, not the active one
     provider       the workload identity provider that trusts such a source
     expect_role    on AWS: the ARN without which nothing is exchanged; `aws_token` "jwt" for an OIDC provider
     scopes         of access tokens, short or whole
     audience       of ID tokens; with it `header` and `request` carry an ID token
     impersonate    a service account, or a chain of them that ends with the target; `delegates` come before it
     subject        the user to act for (domain-wide delegation)
+    boundary       what access tokens are held down to: a path, JSON, or the same as a mapping
     lifetime       of access tokens: seconds, or "15m"; `min_ttl` likewise: the least life an answer has left
     quota_project  sent as x-goog-user-project; GOOGLE_CLOUD_QUOTA_PROJECT, then the credential's own otherwise
     cache          False touches no disk
     trust_config   accept hosts in the credential file that are not Google's
     env, clock     variables (os.environ) and Unix time in seconds
+    Environment, profile and files are looked at again when a token is renewed, and after `reset`.
     Raises UsageError that names every contradiction at once. Methods raise gbearer.Error and nothing of a library.
     """
 
     def __init__(
         self,
         *,
-        credentials: "Credentials | None" = None,
-        source: str = "auto",
+        credentials: "Document | None" = None,
+        source: str | None = None,
+        profile: str | None = None,
+        account: str | None = None,
         scopes: "Iterable[str]" = (),
         audience: str | None = None,
         impersonate: "str | Iterable[str] | None" = None,
@@ -56,6 +66,7 @@ class Client:
         provider: str | None = None,
         expect_role: str | None = None,
         aws_token: str | None = None,
+        boundary: "Document | None" = None,
         lifetime: int | str | None = None,
         quota_project: str | None = None,
         min_ttl: int | str = 0,
@@ -65,31 +76,35 @@ class Client:
         clock: "Callable[[], float]" = time.time,
     ) -> None:
         chain = [impersonate] if isinstance(impersonate, str) else list(impersonate or ())
-        self._audience = audience
-        self._ask = Ask(
-            "access",
-            scopes=grammar.scopes(scopes),
-            source=source,
-            credentials=_text(credentials),
-            impersonate=(*delegates, *chain),
-            subject=subject,
-            provider=provider,
-            expect_role=expect_role,
-            aws_token=aws_token,
-            lifetime=None if lifetime is None else grammar.seconds(lifetime, "lifetime"),
-            quota_project=quota_project,
-            trust_config=trust_config,
-            min_ttl=grammar.seconds(min_ttl, "min_ttl"),
-            no_cache=not cache,
-        )
-        if audience is not None:
-            self.ask("id")
+        self._named = profile
+        self._typed = {
+            "credentials": _text(credentials),
+            "source": source,
+            "account": account,
+            "scope": grammar.scopes(scopes) or None,
+            "audience": audience,
+            "impersonate": chain[-1] if chain else None,
+            "delegate": [*delegates, *chain[:-1]] or None,
+            "subject": subject,
+            "provider": provider,
+            "expect-role": expect_role,
+            "aws-token": aws_token,
+            "boundary": _text(boundary),
+            "lifetime": lifetime,
+            "quota-project": quota_project,
+            "min-ttl": min_ttl or None,
+            "no-cache": None if cache else True,
+            "trust-config": trust_config or None,
+        }
         self._env = os.environ if env is None else env
         self._clock = clock
         self._broker = broker.shared() if env is None and clock is time.time else broker.Broker(env, clock)
         self._held: dict[object, tuple[float, float, dict[str, str], Token]] = {}
         self._pools: dict[tuple[int, str], urllib3.PoolManager] = {}
         self._project: str | None = None
+        self._profile: Chosen | None = None
+        self._ask(self.wanted("access"))
+        self._ask(self.wanted("header"))
 
     def token(
         self,
@@ -100,11 +115,11 @@ class Client:
         audience: str | None = None,
     ) -> "Token":
         """An access token; with kind="jwt" a self-signed JWT for `audience` or scopes. `.value` is the secret."""
-        return self._get(self.ask(kind, scopes, audience, refresh))[3]
+        return self._get(self.wanted(kind, scopes, audience, refresh))[3]
 
     def id_token(self, audience: str | None = None, *, refresh: bool = False) -> "Token":
         """An ID token for `audience` (the bound one when None)."""
-        return self._get(self.ask("id", audience=audience, refresh=refresh))[3]
+        return self._get(self.wanted("id", audience=audience, refresh=refresh))[3]
 
     def header(self, *, audience: str | None = None) -> dict[str, str]:
         """The headers of one request, in a fresh dict: Authorization, and x-goog-user-project where one applies.
@@ -115,38 +130,25 @@ class Client:
         if held is not None and held[0] <= self._clock() < held[1]:
             return held[2].copy()
         kept = self._held
-        entry = kept[audience] = self._get(self.ask_header(audience))
+        entry = kept[audience] = self._get(self.wanted("header", audience=audience))
         return entry[2].copy()
 
-    def ask(
+    def wanted(
         self, kind: str, scopes: "Iterable[str] | None" = None, audience: str | None = None, refresh: bool = False
-    ) -> Ask:
-        """The question for a token of this kind under the bound options."""
-        if kind == "access" and scopes is None and audience is None and not refresh:
-            return self._ask
-        changes: dict[str, object] = {"kind": kind, "audience": audience, "refresh": refresh}
-        if kind == "id":
-            changes |= {"scopes": (), "lifetime": None}  # both are about access tokens
-            if audience is None:
-                changes["audience"] = self._audience
-        elif scopes is not None:
-            changes["scopes"] = grammar.scopes(scopes)
-        return self._ask.replace(**changes)
+    ) -> "Wanted":
+        """What is asked for beside the bound options, as memory files it. "header" is an ID token for an audience."""
+        return kind, None if scopes is None else grammar.scopes(scopes), audience, refresh
 
-    def ask_header(self, audience: str | None) -> Ask:
-        """The question behind `header`: an ID token where there is an audience."""
-        return self._ask if audience is None and self._audience is None else self.ask("id", audience=audience)
-
-    def ready(self, ask: Ask) -> "Placed | None":
-        """Token and headers for `ask` if memory holds them: no file, no network. For callers that must not wait."""
-        held = self._held.get(ask)
-        if held is None or ask.refresh or not held[0] <= self._clock() < held[1]:
+    def ready(self, wanted: "Wanted") -> "Placed | None":
+        """Token and headers if memory holds them: no file, no network. For callers that must not wait."""
+        held = self._held.get(wanted)
+        if held is None or wanted[3] or not held[0] <= self._clock() < held[1]:
             return None
         return held[3], held[2].copy()
 
-    def place(self, ask: Ask) -> "Placed":
-        """Token and headers for `ask`, from memory or from wherever they have to come."""
-        entry = self._get(ask)
+    def place(self, wanted: "Wanted") -> "Placed":
+        """Token and headers, from memory or from wherever they have to come."""
+        entry = self._get(wanted)
         return entry[3], entry[2].copy()
 
     def request(
@@ -176,7 +178,9 @@ class Client:
         from gbearer.client import call
         from gbearer.client.body import Body
 
-        hands = call.Hands(self._env, lambda *wanted: self.place(self._asked(*wanted)), self._renew, self._pool)
+        hands = call.Hands(
+            self._env, lambda *wanted: self.place(self._asked(*wanted)), self._renew, self._pool, self._universe
+        )
         response = call.call(
             hands,
             method,
@@ -184,7 +188,7 @@ class Client:
             body=Body(data, json),
             headers=headers,
             auth=auth,
-            audience=self._audience if audience is None and auth in ("auto", "id") else audience,
+            audience=audience,
             timeout=timeout,
             location=location,
         )
@@ -198,46 +202,73 @@ class Client:
         Makes no token. Raises what finding the credential raises.
         """
         if self._project is None:
-            from gbearer import sources
             from gbearer.transport import Transport
 
             look, transport = sources.Look(self._env), Transport(self._env)
-            self._project = sources.project(look, sources.locate(self._ask, look, transport), transport)
+            ask = self._ask(self.wanted("access"), look)
+            self._project = sources.project(look, sources.locate(ask, look, transport), transport)
         return self._project
 
     def reset(self) -> None:
-        """Forget what memory holds: environment and files are looked at again."""
+        """Forget what memory holds: environment, profile and files are looked at again."""
         self._held = {}
         self._pools = {}
         self._project = None
+        self._profile = None
         self._broker.reset()
 
-    def _get(self, ask: Ask) -> "tuple[float, float, dict[str, str], Token]":
-        """The entry for `ask`, from memory or from the broker."""
+    def _ask(self, wanted: "Wanted", look: "sources.Look | None" = None) -> "Ask":
+        """The question, with the options that are bound and those of the profile that is in force now."""
+        look = look or sources.Look(self._env)
+        self._profile = profile = profiles.options(look, self._named)
+        kind, scopes, audience, refresh = wanted
+        typed = {**self._typed, "audience": audience, "refresh": refresh or None}
+        if kind in ("id", "header") and audience is None:
+            typed["audience"] = self._typed["audience"]
+        if kind == "header":
+            kind = "access" if typed["audience"] is None and "audience" not in profile.values else "id"
+        if kind == "id":
+            typed |= {"scope": None, "lifetime": None}  # both are about access tokens
+        elif scopes is not None:
+            typed["scope"] = scopes
+        return ask(typed, profile, look, kind)
+
+    def _get(self, wanted: "Wanted") -> "tuple[float, float, dict[str, str], Token]":
+        """The entry for what is wanted, from memory or from the broker."""
         kept = self._held  # reset() puts another dict in its place, and then this answer is not kept
-        held = kept.get(ask)
-        if held is not None and not ask.refresh and held[0] <= self._clock() < held[1]:
+        held = kept.get(wanted)
+        if held is not None and not wanted[3] and held[0] <= self._clock() < held[1]:
             return held
         now = self._clock()
-        token = self._broker.get(ask)
-        ends = token.expires_at - max(warm.window(token.issued_at, token.expires_at), ask.min_ttl)
+        asked = self._ask(wanted)
+        token = self._broker.get(asked)
+        ends = token.expires_at - max(warm.window(token.issued_at, token.expires_at), asked.min_ttl)
         if ends <= now:  # the old one, which nobody could renew: not tried again at once
-            ends = min(now + _QUIET, token.expires_at - ask.min_ttl)
+            ends = min(now + _QUIET, token.expires_at - asked.min_ttl)
         entry = (now - 1, ends, output.headers(token), token)
         if len(kept) >= _MOST_HELD:
             kept.clear()
-        kept[ask.replace(refresh=False)] = entry
+        kept[*wanted[:3], False] = entry
         return entry
 
-    def _asked(self, kind: str, audience: str | None) -> Ask:
-        return self.ask(kind, audience=audience)
+    def _bound_audience(self) -> str | None:
+        """The audience of ID tokens for which none is named: the bound one, or the profile's."""
+        bound = self._typed["audience"]
+        if bound is None:
+            if self._profile is None:
+                self._profile = profiles.options(sources.Look(self._env), self._named)
+            bound = self._profile.values.get("audience")
+        return None if bound is None else str(bound)
+
+    def _place(self, kind: str, audience: str | None) -> "Placed":
+        return self.place(self.wanted(kind, audience=audience))
 
     def _renew(self, kind: str, audience: str | None, refused: "Token") -> "Placed | None":
         """Another token after a 401; None where there is no other."""
-        ask = self._asked(kind, audience)
+        wanted = self.wanted(kind, audience=audience)
         self._held = {key: entry for key, entry in self._held.items() if entry[3] != refused}
-        self._broker.drop(ask, refused)
-        token, headers = self.place(ask)
+        self._broker.drop(self._ask(wanted), refused)
+        token, headers = self.place(wanted)
         return None if token == refused else (token, headers)
 
     def _pool(self, url: "URL") -> "urllib3.PoolManager":
@@ -251,12 +282,12 @@ class Client:
         return pool
 
 
-def _text(credentials: "Credentials | None") -> str | None:
-    """Credentials as an Ask holds them: a path, or JSON."""
-    if credentials is None or isinstance(credentials, str):
-        return credentials
-    if isinstance(credentials, os.PathLike):
-        return os.fspath(credentials)
+def _text(document: "Document | None") -> str | None:
+    """A document as an Ask holds it: a path, or JSON."""
+    if document is None or isinstance(document, str):
+        return document
+    if isinstance(document, os.PathLike):
+        return os.fspath(document)
     import json
 
-    return json.dumps(dict(credentials))
+    return json.dumps(dict(document))

@@ -33,9 +33,9 @@ _CREDENTIAL = {
 
 
 class Hands:
-    """What a call needs from its client: tokens placed and renewed, connections, and the environment."""
+    """What a call needs from its client: tokens placed and renewed, connections, environment, the universe."""
 
-    __slots__ = ("env", "place", "pool", "renew")
+    __slots__ = ("env", "place", "pool", "renew", "universe")
 
     def __init__(
         self,
@@ -43,11 +43,13 @@ class Hands:
         place: "Place",
         renew: "Renew",
         pool: "Callable[[URL], urllib3.PoolManager]",
+        universe: "Callable[[str, str | None], str]",
     ) -> None:
         self.env = env
         self.place = place
         self.renew = renew
         self.pool = pool
+        self.universe = universe
 
 
 def call(
@@ -68,7 +70,7 @@ def call(
     no answer. Any status is an answer.
     """
     asked = endpoints.parse(url)
-    wanted = target.choose(asked, auth, audience, hands.env)
+    wanted = target.choose(asked, auth, audience, hands.env, lambda: hands.universe("access", None))
     target.check(asked, hands.env, bearer=wanted is not None)
     sent = _headers(headers or {}, body, bearer=wanted is not None)
     if not re.fullmatch(r"[A-Za-z]{1,32}", method):
@@ -78,6 +80,7 @@ def call(
         response = _send(hands, method, asked, body, sent, timeout)
     else:
         token, placed = hands.place(*wanted)
+        target.check_universe(asked, hands.universe(*wanted), bound=audience is not None)
         response = _send(hands, method, asked, body, placed | sent, timeout)
         if response.status == 401 and body.replayable:
             renewed = hands.renew(*wanted, token)

@@ -3,11 +3,11 @@
 import re
 
 from gbearer import endpoints
-from gbearer.errors import UsageError
+from gbearer.errors import Error, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from gbearer.endpoints import URL
 
@@ -16,11 +16,18 @@ _FIRST = re.compile(r"/[^/?]+")
 _EMULATED = re.compile(r"/functions/[^/?]+")
 
 
-def choose(url: "URL", auth: str, audience: str | None, env: "Mapping[str, str]") -> tuple[str, str | None] | None:
+def choose(
+    url: "URL",
+    auth: str,
+    audience: str | None,
+    env: "Mapping[str, str]",
+    universe: "Callable[[], str] | None" = None,
+) -> tuple[str, str | None] | None:
     """(kind, audience) of the token for `url`, or None where nothing is to be sent.
 
-    `auto` follows the host: an access token for Google's APIs, an ID token for Cloud Run (its URL without path and
-    traffic tag) and Cloud Functions (origin and first path segment), the emulator's targets by their path.
+    `auto` follows the host: an access token for Google's APIs and those of the credential's `universe` (asked only
+    where the host says nothing else), an ID token for Cloud Run (its URL without path and traffic tag) and Cloud
+    Functions (origin and first path segment), the emulator's targets by their path.
     Raises UsageError where the host does not tell, and where the options contradict each other.
     """
     if auth not in AUTH:
@@ -38,13 +45,45 @@ def choose(url: "URL", auth: str, audience: str | None, env: "Mapping[str, str]"
     if audience is not None:
         return "id", audience
     known = _known(url, env)
+    named = "" if known is not None else _universe(env, universe)
+    if named and endpoints.in_universe(url.host, named):
+        known = "access", None
     if known is None or (auth == "id" and known[1] is None):
+        others = f", and *.{named} for a credential of that universe" if named not in ("", endpoints.UNIVERSE) else ""
         raise UsageError(
             f"{url.origin} does not tell which token it wants",
-            why="only *.googleapis.com, *.run.app and *.cloudfunctions.net do",
+            why=f"only *.googleapis.com, *.run.app and *.cloudfunctions.net do{others}",
             fix="add --audience URL for an ID token, --auth access for an access token, or --auth none",
         )
     return known
+
+
+def _universe(env: "Mapping[str, str]", universe: "Callable[[], str] | None") -> str:
+    """The universe that the user names, else the credential's; "" where that cannot be found out: told later."""
+    named = env.get(endpoints.UNIVERSE_VARIABLE, "").strip()
+    if named or universe is None:
+        return named
+    try:
+        return universe()
+    except Error:
+        return ""
+
+
+def check_universe(url: "URL", universe: str, *, bound: bool) -> None:
+    """UsageError when a credential of `universe` is about to be sent to Google's own cloud, and it is of another.
+
+    bound  the audience was given: then an ID token may go to any service
+    """
+    host = url.host
+    google = host.endswith(f".{endpoints.UNIVERSE}") or (
+        host.endswith((".run.app", ".cloudfunctions.net")) and not bound
+    )
+    if universe != endpoints.UNIVERSE and google:
+        raise UsageError(
+            f"the credential is of the universe {universe}, and {host} is of {endpoints.UNIVERSE}",
+            why="neither knows the other's tokens; nothing was sent",
+            fix=f"call a host of *.{universe}, or name a credential of {endpoints.UNIVERSE} with --credentials",
+        )
 
 
 def _known(url: "URL", env: "Mapping[str, str]") -> tuple[str, str | None] | None:
@@ -79,7 +118,8 @@ def check(url: "URL", env: "Mapping[str, str]", *, bearer: bool) -> None:
             why="everybody on the way could read and use it: only https, or this machine itself",
             fix=f"write https://{url.host}/..., or --auth none to send no token",
         )
-    if endpoints.emulator(env) is not None and not (endpoints.is_google(url.host) or endpoints.is_loopback(url.host)):
+    here = endpoints.is_loopback(url.host) or endpoints.emulated(url.host, env)
+    if endpoints.emulator(env) is not None and not here:
         raise UsageError(
             f"{url.origin} is not called while {endpoints.EMULATOR_VARIABLE} is set",
             why="with an emulator nothing leaves this machine, and this host is none of Google's",

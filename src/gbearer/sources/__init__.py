@@ -1,10 +1,11 @@
 """Where a credential comes from: the places in their order, and the search through them."""
 
 from gbearer.errors import CredentialsNotFound, UsageError
-from gbearer.sources import env, file, metadata, universe, wellknown
+from gbearer.sources import env, file, gdch, metadata, universe, wellknown
 from gbearer.sources.look import Look, Step
 from gbearer.sources.project import project
 from gbearer.sources.source import Source
+from gbearer.sources.universe import of_source as universe_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     Find = Callable[[Ask, Look, Transport, Notes | None], Source | None]
 
-__all__ = ["ORDER", "Look", "Source", "Step", "locate", "project"]
+__all__ = ["ORDER", "Look", "Source", "Step", "locate", "project", "universe_of"]
 
 OPTION = "GBEARER_CREDENTIALS"
 VARIABLE = "GOOGLE_APPLICATION_CREDENTIALS"
@@ -35,6 +36,12 @@ def locate(ask: "Ask", look: Look, transport: "Transport", notes: "Notes | None"
             f"{'--expect-role' if ask.expect_role else '--aws-token'} is for AWS, and the credential is another",
             why=f"what was found is a {source.kind} from {source.where}",
             fix="drop the option, or name the AWS file with --credentials, or --source aws --provider PROVIDER",
+        )
+    if ask.kind == "access" and ask.audience and source.kind != gdch.KIND:
+        raise UsageError(
+            "an access token has scopes, not an audience",
+            why=f"what was found is a {source.kind} from {source.where}; only a Distributed Cloud's tokens have one",
+            fix="drop --audience, or ask for an ID token",
         )
     universe.check(ask, source, look.env, transport)
     return source

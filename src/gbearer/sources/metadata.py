@@ -66,7 +66,7 @@ def told_universe(transport: "Transport") -> str:
     try:
         data = transport.send("GET", url, headers={"Metadata-Flavor": "Google"}).data
     except Refused as refused:
-        if refused.status == 404:
+        if refused.status < 500:  # 403 and 405 are what others say who stand in for it
             return endpoints.UNIVERSE
         raise
     named = data.decode("ascii", "replace").strip() or endpoints.UNIVERSE
