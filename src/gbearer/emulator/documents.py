@@ -46,3 +46,18 @@ def impersonated(world: World, url: str) -> dict[str, Any]:
         "source_credentials": authorized_user(world, url),
         "universe_domain": "googleapis.com",
     }
+
+
+def oauth_client(world: World, url: str) -> dict[str, Any]:
+    """client.json: a desktop application's OAuth client as the console makes it, at the emulator's addresses."""
+    return {
+        "installed": {
+            "client_id": world.kept.client_id,
+            "project_id": PROJECT_ID,
+            "auth_uri": f"{url}/o/oauth2/auth",
+            "token_uri": f"{url}/token",
+            "auth_provider_x509_cert_url": f"{url}/oauth2/v1/certs",
+            "client_secret": world.kept.client_secret,
+            "redirect_uris": ["http://localhost"],
+        }
+    }

@@ -17,7 +17,13 @@ KEPT = "emulator-keys.json"
 KEY, USER, IMPERSONATED, ENV = "key.json", "user.json", "impersonated.json", "env.sh"
 TOKENS, GRANTS = "emulator-tokens.jsonl", "emulator-grants.json"
 POOLS, AWS = "pools.json", "aws.sh"
-_MARKED = {KEY: ("private_key_id",), USER: ("client_id",), IMPERSONATED: ("source_credentials", "client_id")}
+CLIENT = "client.json"
+_MARKED = {
+    KEY: ("private_key_id",),
+    USER: ("client_id",),
+    IMPERSONATED: ("source_credentials", "client_id"),
+    CLIENT: ("installed", "client_id"),
+}
 
 
 def load(directory: Path) -> Secrets:
@@ -114,6 +120,7 @@ def write(directory: Path, world: World, url: str) -> dict[str, str]:
         KEY: documents.service_account_key(world, url),
         USER: documents.authorized_user(world, url),
         IMPERSONATED: documents.impersonated(world, url),
+        CLIENT: documents.oauth_client(world, url),
     }
     for name, document in written.items():
         _write(directory / name, json.dumps(document, indent=2) + "\n")
@@ -168,7 +175,9 @@ def exports(directory: Path, url: str) -> dict[str, str]:
         "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
         "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "1",
         "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK": "1",
+        "CLOUDSDK_AUTH_AUTH_HOST": f"{url}/o/oauth2/auth",
         "CLOUDSDK_AUTH_TOKEN_HOST": f"{url}/token",
+        "OAUTHLIB_INSECURE_TRANSPORT": "1",
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS": f"{url}/",
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",

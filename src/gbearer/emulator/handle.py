@@ -1,7 +1,7 @@
 """A running emulator in the hands of a test: where it is, what it wrote, its log, and what is to go wrong next."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,8 +9,10 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from gbearer.emulator import bindings, control, faults, files, listen
+from gbearer.emulator.signin import follow
 from gbearer.emulator.state import State
 from gbearer.emulator.sts import default, subjects
+from gbearer.emulator.world import ADA
 
 Result = TypeVar("Result")
 
@@ -52,6 +54,11 @@ class Emulator:
         return self.dir / files.USER
 
     @property
+    def client_file(self) -> Path:
+        """The OAuth client of a desktop application."""
+        return self.dir / files.CLIENT
+
+    @property
     def impersonated_file(self) -> Path:
         """The user's credentials acting as a service account."""
         return self.dir / files.IMPERSONATED
@@ -79,6 +86,16 @@ class Emulator:
             control.plan(self._state, planned, skew)
 
         self._ask(work())
+
+    def sign_in(
+        self, url: str, account: str = ADA, decision: str = "allow", scopes: Iterable[str] | None = None
+    ) -> str:
+        """Go through the pages at `url` as somebody with a browser does; where it is sent at the end, unvisited.
+
+        `url` may name Google's host; the emulator is dialled. `decision` is allow or deny; `scopes` those left ticked
+        (None: all). ValueError tells what a page says that refuses.
+        """
+        return follow.sign_in(self.url, url, account, decision, scopes)
 
     def subject_token(self, provider: str = "oidc", claims: Mapping[str, object] = {}) -> str:
         """An ID token that the OIDC `provider` trusts, with these claims besides the usual ones (None: without it).

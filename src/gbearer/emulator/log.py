@@ -5,7 +5,10 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 _SECRET = frozenset(
-    {"access_token", "id_token", "token", "assertion", "refresh_token", "client_secret", "code", "subject_token"}
+    {
+        *("access_token", "id_token", "token", "assertion", "refresh_token", "client_secret", "subject_token"),
+        *("code", "code_verifier", "rapt", "request"),
+    }
 )
 _LIMIT = 100_000
 

@@ -1,4 +1,4 @@
-"""The OAuth token endpoint: JWT bearer and refresh-token grants, with Google's answers and refusals."""
+"""The OAuth token endpoint: JWT bearer, refresh-token and code grants, with Google's answers and refusals."""
 
 import base64
 import binascii
@@ -10,9 +10,11 @@ from aiohttp import web
 
 from gbearer.emulator import assertion, scopes
 from gbearer.emulator.answers import NO_STORE, json_answer, oauth_refusal
-from gbearer.emulator.grants import Grant
+from gbearer.emulator.grants import Grant, new_grant_id
 from gbearer.emulator.issued import HOUR, user_id_token
+from gbearer.emulator.signin.redeem import redeem
 from gbearer.emulator.state import Call, State
+from gbearer.emulator.world import REFRESH_MARK
 
 FORM = "application/x-www-form-urlencoded"
 Form = dict[str, str]
@@ -69,7 +71,19 @@ def _refresh(state: State, call: Call, form: Form) -> dict[str, Any]:
     return _user_answer(state, grant, asked)
 
 
-def _user_answer(state: State, grant: Grant, asked: tuple[str, ...]) -> dict[str, Any]:
+def _authorization_code(state: State, call: Call, form: Form) -> dict[str, Any]:
+    """RFC 6749 §4.1.3; a refresh token comes with access_type=offline, always, as it does for desktop clients."""
+    code = redeem(state, client(state, call, form), form)
+    call.entry.principal = code.user
+    call.entry.details["scope"] = " ".join(code.scopes)
+    grant = Grant(new_grant_id(), code.asked.client_id, code.user, code.scopes)
+    answer = _user_answer(state, grant, code.scopes, code.asked.nonce)
+    if code.asked.offline:
+        answer["refresh_token"] = state.world.grants.add(grant, REFRESH_MARK)
+    return answer
+
+
+def _user_answer(state: State, grant: Grant, asked: tuple[str, ...], nonce: str = "") -> dict[str, Any]:
     value, _ = state.issued.for_user(grant.user, asked, grant.client_id, grant)
     answer: dict[str, Any] = {
         "access_token": value,
@@ -78,7 +92,7 @@ def _user_answer(state: State, grant: Grant, asked: tuple[str, ...]) -> dict[str
         "token_type": "Bearer",
     }
     if scopes.OPENID in asked:
-        answer["id_token"] = user_id_token(state.world, grant, asked, value)
+        answer["id_token"] = user_id_token(state.world, grant, asked, value, nonce)
     return answer
 
 
@@ -107,4 +121,5 @@ PATHS = ("/token", "/oauth2/v4/token", "/o/oauth2/token")
 _GRANTS: dict[str, Callable[[State, Call, Form], dict[str, Any]]] = {
     "urn:ietf:params:oauth:grant-type:jwt-bearer": _jwt_bearer,
     "refresh_token": _refresh,
+    "authorization_code": _authorization_code,
 }

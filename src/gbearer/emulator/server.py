@@ -12,6 +12,7 @@ from gbearer.emulator.grants import Grants
 from gbearer.emulator.issued import Issued
 from gbearer.emulator.kept import Secrets
 from gbearer.emulator.log import Log
+from gbearer.emulator.signin import authorize
 from gbearer.emulator.state import Call, Handler, State, host_of
 from gbearer.emulator.storage import api, xml
 from gbearer.emulator.sts import caller as aws_caller
@@ -25,6 +26,11 @@ _ROUTES: list[tuple[str, re.Pattern[str], Handler]] = [
     (methods, re.compile(pattern + r"\Z"), handler)
     for methods, pattern, handler in (
         ("POST", "/(?:token|oauth2/v4/token|o/oauth2/token)", oauth.token),
+        ("GET", "/o/oauth2/(?:v2/)?auth", authorize.authorize),
+        ("GET POST", "/o/oauth2/v2/auth/account", authorize.account),
+        ("POST", "/o/oauth2/v2/auth/consent", authorize.consent),
+        ("GET", "/authorize", authorize.workforce),
+        ("GET", r"/(?:authcode|applicationdefaultauthcode)\.html", authorize.code_page),
         ("POST", "/v1/token", exchange.token),
         ("GET", "/subject-token/([a-z0-9-]+)", handout.subject_token),
         ("POST", "/v1/introspect", exchange.introspect),

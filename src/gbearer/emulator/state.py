@@ -10,6 +10,7 @@ from aiohttp import web
 from gbearer.emulator.faults import Faults
 from gbearer.emulator.issued import Access, Issued
 from gbearer.emulator.log import Entry, Log
+from gbearer.emulator.signin.visits import Visits
 from gbearer.emulator.storage.buckets import Buckets
 from gbearer.emulator.world import World
 
@@ -30,6 +31,7 @@ class State:
     faults: Faults
     cached: dict[tuple[str, ...], tuple[str, Access]] = field(default_factory=dict)
     cached_id: dict[tuple[str, ...], str] = field(default_factory=dict)
+    visits: Visits = field(default_factory=Visits)
     aws_server: str = ""
     tls: ssl.SSLContext | None = None
     storage: Buckets = field(default_factory=Buckets)
