@@ -191,7 +191,7 @@ def test_a_bad_self_signed_jwt_is_refused(em: Emulator) -> None:
 
 def test_any_other_google_api_is_a_generic_one(em: Emulator) -> None:
     token = user_token(em)
-    for host, path in (("storage.googleapis.com", "/token"), ("www.googleapis.com", "/storage/v1/b")):
+    for host, path in (("bigquery.googleapis.com", "/token"), ("www.googleapis.com", "/calendar/v3/calendars")):
         echo = good(call(em, "GET", f"{path}?project=p", token=token, host=host))
         assert (echo["host"], echo["path"], echo["caller"]["email"]) == (host, path, "ada@example.com")
         assert call(em, "GET", path, host=host).status == 401

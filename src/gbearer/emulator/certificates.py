@@ -10,6 +10,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from gbearer.emulator.universe import GOOGLE, OTHER
+
 _YEARS = datetime.timedelta(days=3650)
 _BEFORE = datetime.timedelta(days=1)
 ORGANIZATION = "gbearer emulator"
@@ -49,7 +51,7 @@ def client(name: str, issuer: Pair) -> Pair:
 
 def server(issuer: Pair) -> Pair:
     """A new certificate for TLS at this machine, and at Google's hosts when their requests are sent here."""
-    names = ("localhost", "*.googleapis.com", "*.mtls.googleapis.com")
+    names = ("localhost", *(f"*.{label}{one}" for one in (GOOGLE, OTHER) for label in ("", "mtls.")))
     alternative = (
         *(x509.DNSName(name) for name in names),
         *(x509.IPAddress(ipaddress.ip_address(address)) for address in ("127.0.0.1", "::1")),

@@ -61,7 +61,7 @@ def access_token(state: State, wanted: str) -> dict[str, object]:
     kept = state.cached.get(key)
     now = state.world.clock.now()
     if kept is None or not RENEW < kept[1].expires_at - now <= HOUR:
-        kept = state.cached[key] = state.issued.for_account(DEFAULT, asked)
+        kept = state.cached[key] = state.issued.for_account(DEFAULT, asked, universe=state.universe)
     left = int(kept[1].expires_at - now)
     return {"access_token": kept[0], "expires_in": min(left, HOUR - 1), "token_type": "Bearer"}
 

@@ -20,8 +20,11 @@ _TRUE = ("true", "TRUE", "True", "1")
 Tree = dict[str, Any]
 
 
-def tree() -> Tree:
-    """What the server knows; a directory is a dict, `token` and `identity` are made when they are asked for."""
+def tree(universe: str = "") -> Tree:
+    """What the server knows; a directory is a dict, `token` and `identity` are made when they are asked for.
+
+    Without a `universe` it knows of none, which to clients means googleapis.com.
+    """
     account: Tree = {
         "aliases": ["default"],
         "email": DEFAULT,
@@ -29,7 +32,7 @@ def tree() -> Tree:
         "scopes": list(machine.SCOPES),
         "token": None,
     }
-    return {
+    known: Tree = {
         "instance": {
             "attributes": {},
             "cpu-platform": "Intel Broadwell",
@@ -51,6 +54,7 @@ def tree() -> Tree:
             "project-id": PROJECT_ID,
         },
     }
+    return {**known, "universe": {"universe-domain": universe}} if universe else known
 
 
 async def root(state: State, call: Call) -> web.StreamResponse:
@@ -72,7 +76,7 @@ async def metadata(state: State, call: Call) -> web.StreamResponse:
     if not path.startswith("/v1/"):
         raise machine.refusal(404, "Not Found", "The requested URL was not found on this server.")
     parts = [part for part in path.removeprefix("/v1/").split("/") if part]
-    node = _walk(parts)
+    node = _walk(tree(state.universe), parts)
     query = {name: values[0] for name, values in parse_qs(call.raw_query, keep_blank_values=True).items()}
     token_call = _token_call(parts)
     if token_call:
@@ -92,8 +96,8 @@ def _token_call(parts: list[str]) -> str:
     return parts[3] if found else ""
 
 
-def _walk(parts: list[str]) -> Any:
-    node: Any = tree()
+def _walk(root: Tree, parts: list[str]) -> Any:
+    node: Any = root
     for part in parts:
         if not isinstance(node, dict) or part not in node:
             raise machine.refusal(404, "Not Found", "The requested URL was not found on this server.")

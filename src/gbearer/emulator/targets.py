@@ -40,7 +40,7 @@ async def protected(state: State, call: Call) -> web.StreamResponse:
     asked = call.request.query.get("scope", "")
     wanted = tuple(scopes.expand(scope) for scope in asked.replace(",", " ").split())
     caller = gateway.authenticate(state, call, wanted)
-    return await _echo(
+    return await echo(
         call, {"caller": _about(caller), "scopes": None if caller.scopes is None else list(caller.scopes)}
     )
 
@@ -48,7 +48,7 @@ async def protected(state: State, call: Call) -> web.StreamResponse:
 async def api(state: State, call: Call) -> web.StreamResponse:
     """Any other `*.googleapis.com`: like `/v1/protected`, but without a scope of its own."""
     caller = gateway.authenticate(state, call)
-    return await _echo(
+    return await echo(
         call, {"caller": _about(caller), "scopes": None if caller.scopes is None else list(caller.scopes)}
     )
 
@@ -72,7 +72,7 @@ async def _invoke(state: State, call: Call, audience: str, *, exact: bool) -> we
     fits = given == audience or (not exact and str(given).startswith(f"{audience}/"))
     if not fits and not (given == GCLOUD_CLIENT[0] and email in state.world.users):
         raise _unauthorized(call, "The access token could not be verified")
-    return await _echo(call, {"caller": {"email": email, "sub": claims["sub"]}, "audience": given})
+    return await echo(call, {"caller": {"email": email, "sub": claims["sub"]}, "audience": given})
 
 
 def _unauthorized(call: Call, description: str) -> Refusal:
@@ -96,7 +96,7 @@ def _safe(path: str) -> str:
     return path.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-async def _echo(call: Call, more: dict[str, Any]) -> web.StreamResponse:
+async def echo(call: Call, more: dict[str, Any]) -> web.StreamResponse:
     """The call as it arrived; a body of more than 64 KiB as its length and SHA-256. `?size=N` answers N bytes."""
     size = call.request.query.get("size", "")
     length, digest, start = await _drain(call)

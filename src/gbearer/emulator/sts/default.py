@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gbearer.emulator.bindings import WORKLOAD_IDENTITY_USER
-from gbearer.emulator.world import AWS_ACCOUNT, LONG, PROJECT_NUMBER, TARGET
+from gbearer.emulator.world import AWS_ACCOUNT, LONG, OTHER_TARGET, PROJECT_NUMBER, TARGET
 
 POOL = "emulator-pool"
 POOL_RESOURCE = f"projects/{PROJECT_NUMBER}/locations/global/workloadIdentityPools/{POOL}"
@@ -58,6 +58,6 @@ def document() -> dict[str, Any]:
         "workforcePools": {WORKFORCE: {"providers": {"oidc": _oidc(ISSUER)}}},
         "bindings": [
             {"serviceAccount": account, "role": WORKLOAD_IDENTITY_USER, "members": [everybody]}
-            for account in (TARGET, LONG)
+            for account in (TARGET, LONG, OTHER_TARGET)
         ],
     }
