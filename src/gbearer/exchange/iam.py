@@ -17,7 +17,12 @@ _ASK_SECONDS = 3.0
 
 
 def explain(said: Said, ask: "Ask", source: "Source", base: "Token | None", transport: "Transport") -> Error:
-    """What the refusal means for the chain that `ask` goes through; `base` is the token that was sent."""
+    """What the refusal means for the chain that `ask` goes through; `base` is the token that was sent.
+
+    Without a chain it is a key of another universe, which gets its own account's ID tokens here.
+    """
+    if not ask.impersonate:
+        ask = ask.replace(impersonate=(source.principal,))
     target = ask.impersonate[-1]
     if said.status == 401:
         return BadCredentials(
@@ -32,7 +37,7 @@ def explain(said: Said, ask: "Ask", source: "Source", base: "Token | None", tran
         return Denied(
             "the IAM Credentials API is not enabled",
             why=said.text,
-            fix=f"gcloud services enable iamcredentials.googleapis.com --project={project}",
+            fix=f"gcloud services enable iamcredentials.{source.universe} --project={project}",
         )
     if said.status == 403:
         return _role(said, ask, source, base, transport)
@@ -68,8 +73,8 @@ def _invalid(said: Said, ask: "Ask", target: str) -> Error:
 def _scope(said: Said, source: "Source", target: str) -> Error:
     why = f"impersonation needs the scope cloud-platform, and the token of {source.where} lacks it; {said.words}"
     message = f"this token may not be used to act as {target}"
-    if source.kind == "authorized_user":
-        fix = f"gcloud auth application-default login --scopes={_CLOUD}"
+    if source.person:
+        fix = source.sign_in or f"gcloud auth application-default login --scopes={_CLOUD}"
         return LoginRequired(message, why=why, fix=fix)
     fix = "use a credential with the scope cloud-platform"
     if source.kind == "metadata":
@@ -86,7 +91,7 @@ def _role(said: Said, ask: "Ask", source: "Source", base: "Token | None", transp
     role = _OPENID if said.details.get("permission", "").endswith("getOpenIdToken") or ask.kind == "id" else _CREATOR
     lines = [_grant(actor, name, role if name == ask.impersonate[-1] else _CREATOR) for actor, name in links]
     purpose = "get ID tokens of" if ask.kind == "id" else "act as"
-    who = _member(caller).partition(":")[2]
+    who = caller or "YOUR_EMAIL"
     if len(lines) == 1:
         return Denied(
             f"{who} may not {purpose} {ask.impersonate[-1]}",
@@ -130,6 +135,8 @@ def _member(principal: str) -> str:
     """A principal as an IAM policy spells it."""
     if not principal:
         return "user:YOUR_EMAIL"
+    if principal.startswith("principal://"):
+        return principal
     account = principal.endswith(".gserviceaccount.com") or "@" not in principal
     return f"{'serviceAccount' if account else 'user'}:{principal}"
 
@@ -141,6 +148,10 @@ def _caller(source: "Source", base: "Token | None", transport: "Transport") -> s
         return known
     try:
         quick = type(transport)(transport.env, total=_ASK_SECONDS, tries=1)
+        if source.introspect is not None:
+            return claims.principal(source.introspect(base.value, quick).get("username"))
+        if source.universe != endpoints.UNIVERSE:
+            return ""  # whose cloud has no such service, and Google's is not told its tokens
         headers = {"Authorization": f"Bearer {base.value}"}
         told = quick.send("POST", endpoints.TOKENINFO, body=b"", headers=headers).json()
     except Error:
