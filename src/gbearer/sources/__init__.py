@@ -128,12 +128,11 @@ def _federated(ask: "Ask", look: Look, transport: "Transport", _: "Notes | None"
     return external.find(ask, look, transport)
 
 
-def _later(ask: "Ask", _: Look, __: "Transport", ___: "Notes | None") -> Source | None:
-    raise UsageError(
-        f"--source {ask.source} does not exist in this version yet",
-        why="it is planned; nothing was looked at",
-        fix="use --source auto, adc, file, metadata or env",
-    )
+def _gcloud_session(ask: "Ask", look: Look, transport: "Transport", notes: "Notes | None") -> Source | None:
+    """Whoever gcloud itself would be."""
+    from gbearer.sources import gcloud
+
+    return gcloud.find(ask, look, transport, notes)
 
 
 ORDER: "dict[str, tuple[Find, ...]]" = {
@@ -143,7 +142,7 @@ ORDER: "dict[str, tuple[Find, ...]]" = {
     "metadata": (_metadata,),
     "env": (_env,),
     "login": (_login,),
-    "gcloud": (_later,),
+    "gcloud": (_gcloud_session,),
     "aws": (_federated,),
     "github": (_federated,),
     "gitlab": (_federated,),
@@ -151,7 +150,7 @@ ORDER: "dict[str, tuple[Find, ...]]" = {
 }
 """The places of each `--source`, in the order in which they are looked at. A new kind is one line here."""
 
-ACCOUNTS: "tuple[Find, ...]" = (_login,)
+ACCOUNTS: "tuple[Find, ...]" = (_login, _gcloud_session)
 """The places that hold people's logins: where an account is named and no place, nobody else is asked."""
 
 

@@ -28,38 +28,47 @@ def find(ask: "Ask", look: "Look") -> Source:
             why="--source env takes the token from it and looks nowhere else",
             fix=f"export {VARIABLE}=..., or drop --source env",
         )
-    if not grammar.B64TOKEN.fullmatch(value):
-        raise BadCredentials(
-            f"{VARIABLE} holds no bearer token",
-            why="RFC 6750 allows letters, digits and -._~+/ with = at the end",
-            fix=f"export {VARIABLE}=$(gcloud auth print-access-token)",
-        )
-
-    def make(ask: "Ask", _: "Transport") -> "Any":
-        check_possible(ask)
-        from google.oauth2.credentials import Credentials
-
-        return Credentials(value)
-
-    source = Source("token", make, scopes=(), where=VARIABLE)
+    source = ready(value, VARIABLE, look)
     source.name = "env"
-    source.universe = universe.of_environment(look.env) or source.universe  # the token does not say
     look.found(VARIABLE, "a ready-made access token")
     return source
 
 
-def check_possible(ask: "Ask") -> None:
-    """UsageError for what a ready-made token cannot do: it is what it is."""
+def ready(value: str, where: str, look: "Look") -> Source:
+    """The token `value` as a source; BadCredentials when it is none. It is never remembered: nobody knows its end."""
+    look.remember = False
+    if not grammar.B64TOKEN.fullmatch(value):
+        raise BadCredentials(
+            f"{where} holds no bearer token",
+            why="RFC 6750 allows letters, digits and -._~+/ with = at the end",
+            fix=f"export {where}=$(gcloud auth print-access-token)"
+            if where == VARIABLE
+            else "write a whole token there",
+        )
+
+    def make(ask: "Ask", _: "Transport") -> "Any":
+        check_possible(ask, where)
+        from google.oauth2.credentials import Credentials
+
+        return Credentials(value)
+
+    source = Source("token", make, scopes=(), where=where)
+    source.universe = universe.of_environment(look.env) or source.universe  # the token does not say
+    return source
+
+
+def check_possible(ask: "Ask", where: str) -> None:
+    """UsageError for what the ready-made token in `where` cannot do: it is what it is."""
     if ask.kind != "access" or ask.subject:
         wanted = {"id": "an ID token", "jwt": "a self-signed JWT"}.get(ask.kind, "a token for another user")
         raise UsageError(
-            f"{VARIABLE} cannot give {wanted}",
+            f"{where} cannot give {wanted}",
             why="a ready-made access token stays what it is",
             fix="add --impersonate SERVICE_ACCOUNT, or use another source",
         )
     if ask.scopes:
         raise UsageError(
-            f"the token in {VARIABLE} has the scopes it was made with",
+            f"the token in {where} has the scopes it was made with",
             why="--scope cannot change a ready-made token",
             fix="drop --scope, or add --impersonate SERVICE_ACCOUNT",
         )
