@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from gbearer.emulator.state import State, host_of, is_loopback
 from gbearer.emulator.sts import default, pools, subjects, x509
 
 PREFIX = "/_emulator/"
+_DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+\Z")
 
 
 async def control(state: State, request: web.Request) -> web.StreamResponse:
@@ -73,6 +75,17 @@ def add_provider(state: State, document: object) -> str:
     return provider.audience
 
 
+def set_universe(state: State, document: object) -> dict[str, str | None]:
+    """What the metadata server says its universe is: `{"universe_domain": DOMAIN}`; null: it knows of none."""
+    given: dict[str, Any] = document if isinstance(document, dict) else {"universe_domain": 0}
+    domain = given.get("universe_domain")
+    if domain is not None and not (isinstance(domain, str) and _DOMAIN.match(domain)):
+        raise ValueError("an object with universe_domain, a domain or null")
+    state.universe = domain or ""
+    state.cached.clear()
+    return {"universe_domain": domain}
+
+
 def _subject_token(state: State, document: object) -> dict[str, str]:
     given: dict[str, Any] = document if isinstance(document, dict) else {}
     claims, provider = given.get("claims", {}), state.world.federation.find(str(given.get("provider", "oidc")))
@@ -85,6 +98,7 @@ _CHANGES: dict[str, Callable[[State, object], object]] = {
     "bindings": bind,
     "providers": lambda state, document: {"audience": add_provider(state, document)},
     "subject-token": _subject_token,
+    "universe": set_universe,
 }
 
 

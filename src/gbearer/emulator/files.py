@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gbearer.emulator import documents, external, jose
+from gbearer.emulator import documents, elsewhere, external, jose
 from gbearer.emulator.kept import Secrets
 from gbearer.emulator.sts import account, default, pools
 from gbearer.emulator.world import PROJECT_ID, PROJECT_NUMBER, ROBOT, World
@@ -23,6 +23,7 @@ _MARKED = {
     USER: ("client_id",),
     IMPERSONATED: ("source_credentials", "client_id"),
     CLIENT: ("installed", "client_id"),
+    **dict.fromkeys((elsewhere.UNIVERSE, elsewhere.GDCH, elsewhere.GDCH_TLS), ("private_key_id",)),
 }
 
 
@@ -121,6 +122,7 @@ def write(directory: Path, world: World, url: str) -> dict[str, str]:
         USER: documents.authorized_user(world, url),
         IMPERSONATED: documents.impersonated(world, url),
         CLIENT: documents.oauth_client(world, url),
+        **elsewhere.documents(directory, world, url),
     }
     for name, document in written.items():
         _write(directory / name, json.dumps(document, indent=2) + "\n")

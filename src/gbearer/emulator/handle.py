@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
-from gbearer.emulator import bindings, control, faults, files, listen
+from gbearer.emulator import bindings, control, elsewhere, faults, files, listen, universe
 from gbearer.emulator.signin import follow
 from gbearer.emulator.state import State
 from gbearer.emulator.sts import default, subjects
@@ -57,6 +57,21 @@ class Emulator:
     def client_file(self) -> Path:
         """The OAuth client of a desktop application."""
         return self.dir / files.CLIENT
+
+    @property
+    def universe_key_file(self) -> Path:
+        """The service account key of another universe."""
+        return self.dir / elsewhere.UNIVERSE
+
+    @property
+    def gdch_file(self) -> Path:
+        """The key of a service identity of Google Distributed Cloud."""
+        return self.dir / elsewhere.GDCH
+
+    @property
+    def gdch_tls_file(self) -> Path:
+        """The same key, with an endpoint over TLS that a certificate of ca.pem speaks for."""
+        return self.dir / elsewhere.GDCH_TLS
 
     @property
     def impersonated_file(self) -> Path:
@@ -119,6 +134,17 @@ class Emulator:
     def unbind(self, service_account: str, *members: str, role: str = bindings.WORKLOAD_IDENTITY_USER) -> None:
         """Take `role` on a service account from `members`, until the next reset."""
         self._bindings("remove", {"serviceAccount": service_account, "role": role, "members": list(members)})
+
+    def set_universe(self, domain: str | None = universe.OTHER) -> None:
+        """Let the metadata server say that it is of the universe `domain`, until the next reset; None: of none.
+
+        ValueError if it is no domain.
+        """
+
+        async def work() -> None:
+            control.set_universe(self._state, {"universe_domain": domain})
+
+        self._ask(work())
 
     def _bindings(self, action: str, item: Mapping[str, Any]) -> None:
         async def work() -> None:

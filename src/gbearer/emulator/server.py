@@ -6,7 +6,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from gbearer.emulator import control, faults, iam, info, keys, metadata, oauth, targets, universe
+from gbearer.emulator import control, faults, gdch, iam, info, keys, metadata, oauth, targets, universe
 from gbearer.emulator.answers import Refusal, html_refusal, refused
 from gbearer.emulator.grants import Grants
 from gbearer.emulator.issued import Issued
@@ -51,6 +51,8 @@ _ROUTES: list[tuple[str, re.Pattern[str], Handler]] = [
         ("GET POST", "/(?:o/oauth2/)?revoke", info.revoke),
         ("GET", r"/v1/projects/([^/:]+)", info.project),
         ("*", r"/(?:upload/|download/)?storage/v1(?:/.*)?", api.json_api),
+        ("POST", gdch.PATH, gdch.authenticate),
+        ("*", r"/gdch/([^/]+)", gdch.service),
         ("*", r"/v1/protected", targets.protected),
         ("*", r"/functions/([^/]+)(?:/.*)?", targets.function),
         ("*", r"/computeMetadata(?:/.*)?", metadata.metadata),
