@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     import urllib3
 
-    from gbearer.client.bound import Credentials, Placed
-    from gbearer.model import Ask, Token
+    from gbearer.client.bound import Document, Placed, Wanted
+    from gbearer.model import Token
 
 __all__ = ["Client", "header", "id_token", "project", "request", "reset", "token"]
 
@@ -32,8 +32,10 @@ class Client:
     def __init__(
         self,
         *,
-        credentials: "Credentials | None" = None,
-        source: str = "auto",
+        credentials: "Document | None" = None,
+        source: str | None = None,
+        profile: str | None = None,
+        account: str | None = None,
         scopes: "Iterable[str]" = (),
         audience: str | None = None,
         impersonate: "str | Iterable[str] | None" = None,
@@ -42,6 +44,7 @@ class Client:
         provider: str | None = None,
         expect_role: str | None = None,
         aws_token: str | None = None,
+        boundary: "Document | None" = None,
         lifetime: int | str | None = None,
         quota_project: str | None = None,
         min_ttl: int | str = 0,
@@ -53,6 +56,8 @@ class Client:
         self.sync = client.Client(
             credentials=credentials,
             source=source,
+            profile=profile,
+            account=account,
             scopes=scopes,
             audience=audience,
             impersonate=impersonate,
@@ -61,6 +66,7 @@ class Client:
             provider=provider,
             expect_role=expect_role,
             aws_token=aws_token,
+            boundary=boundary,
             lifetime=lifetime,
             quota_project=quota_project,
             min_ttl=min_ttl,
@@ -79,15 +85,15 @@ class Client:
         audience: str | None = None,
     ) -> "Token":
         """As `gbearer.Client.token`."""
-        return (await _placed(self.sync, self.sync.ask(kind, scopes, audience, refresh)))[0]
+        return (await _placed(self.sync, self.sync.wanted(kind, scopes, audience, refresh)))[0]
 
     async def id_token(self, audience: str | None = None, *, refresh: bool = False) -> "Token":
         """As `gbearer.Client.id_token`."""
-        return (await _placed(self.sync, self.sync.ask("id", None, audience, refresh)))[0]
+        return (await _placed(self.sync, self.sync.wanted("id", None, audience, refresh)))[0]
 
     async def header(self, *, audience: str | None = None) -> dict[str, str]:
         """As `gbearer.Client.header`."""
-        return (await _placed(self.sync, self.sync.ask_header(audience)))[1]
+        return (await _placed(self.sync, self.sync.wanted("header", None, audience)))[1]
 
     async def request(
         self,
@@ -126,20 +132,20 @@ class Client:
         self.sync.reset()
 
 
-async def _placed(sync: client.Client, ask: "Ask") -> "Placed":
+async def _placed(sync: client.Client, wanted: "Wanted") -> "Placed":
     """Token and headers: from memory, or from the one task of this loop that fetches them for everybody who asks.
 
     Who is cancelled leaves; the task goes on for the others.
     """
-    ready = sync.ready(ask)
+    ready = sync.ready(wanted)
     if ready is not None:
         return ready
     loop = asyncio.get_running_loop()
     flights = _flights.setdefault(loop, {})
-    key = (sync, ask)
+    key = (sync, wanted)
     task = flights.get(key)
     if task is None:
-        task = flights[key] = loop.create_task(asyncio.to_thread(sync.place, ask))
+        task = flights[key] = loop.create_task(asyncio.to_thread(sync.place, wanted))
         task.add_done_callback(partial(_landed, flights, key))
     try:
         token, headers = await asyncio.shield(task)

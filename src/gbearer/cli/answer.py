@@ -5,6 +5,7 @@ import time
 
 from gbearer import log, output
 from gbearer.cli import options
+from gbearer.sources.look import Look
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,18 +14,18 @@ if TYPE_CHECKING:
     from gbearer.broker import Answer, Broker
     from gbearer.cli.world import World
     from gbearer.model import Ask
-    from gbearer.sources import Look
 
 
 def give(args: "argparse.Namespace", world: "World", kind: str, audience: str | None) -> int:
     """Print the token that the options ask for, in the format that they name."""
     options.start(args, world)
-    ask = options.ask_from(args, world, kind, audience)
+    look = Look(world.env)
+    ask = options.Given(args, world, look).ask(kind, audience)
 
     from gbearer.broker import Broker
 
     broker = Broker(world.env, began=world.began)
-    answer = asked(broker, ask)
+    answer = asked(broker, ask, look)
     text = output.render(answer.token, args.format, now=time.time())
     world.write(text)
     # JSON tells how many seconds are left, so it is never the same twice; the others are.
@@ -33,11 +34,8 @@ def give(args: "argparse.Namespace", world: "World", kind: str, audience: str | 
     return 0
 
 
-def asked(broker: "Broker", ask: "Ask") -> "Answer":
+def asked(broker: "Broker", ask: "Ask", look: Look) -> "Answer":
     """The broker's answer; with -v the chain is told, also when there is none."""
-    from gbearer.sources import Look
-
-    look = Look(broker.env)
     try:
         answer = broker.answer(ask, look)
     finally:
@@ -46,7 +44,7 @@ def asked(broker: "Broker", ask: "Ask") -> "Answer":
     return answer
 
 
-def tell(look: "Look") -> None:
+def tell(look: Look) -> None:
     """The chain as it was walked, on stderr with -v."""
     if log.level:
         for step in look.steps:

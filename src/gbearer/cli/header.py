@@ -18,4 +18,4 @@ def add(parser: "argparse.ArgumentParser") -> None:
 
 def run(args: "argparse.Namespace", world: "World") -> int:
     """Print the header."""
-    return answer.give(args, world, "access" if args.audience is None else "id", args.audience)
+    return answer.give(args, world, "header", args.audience)

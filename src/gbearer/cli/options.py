@@ -3,20 +3,31 @@
 import argparse
 import os
 
-from gbearer import endpoints, grammar, log
+from gbearer import endpoints, log, profiles
 from gbearer.errors import BadCredentials, UsageError
-from gbearer.model import Ask
 from gbearer.output import FORMATS
+from gbearer.profiles.ask import Problems, ask
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import NoReturn, ParamSpec, TypeVar
+    from typing import NoReturn
 
     from gbearer.cli.world import World
+    from gbearer.model import Ask
+    from gbearer.sources.look import Look
 
-    P = ParamSpec("P")
-    T = TypeVar("T")
+__all__ = [
+    "OPTIONS", "Given", "Parser", "Problems", "add_ask", "add_format", "add_profile", "add_verbose", "check_format",
+    "credentials", "start",
+]  # fmt: skip
+
+OPTIONS = (
+    "credentials", "source", "account", "provider", "expect-role", "aws-token", "impersonate", "delegate", "subject",
+    "trust-config", "scope", "lifetime", "boundary", "bucket", "prefix", "role", "min-ttl", "quota-project", "refresh",
+    "no-cache",
+)  # fmt: skip
+"""The options of `add_ask` that make a question, and that a profile can hold."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -61,27 +72,43 @@ def add_ask(parser: argparse.ArgumentParser) -> None:
     add(
         "--source",
         metavar="NAME",
-        default="auto",
-        help="where to look: auto (default), adc (Google's order), file, metadata, env, or, with --provider, "
-        "aws, github, gitlab, azure; that one and no other",
+        help="where to look: auto (default), adc (Google's order), file, login, gcloud, metadata, env, or, with "
+        "--provider, aws, github, gitlab, azure; that one and no other",
     )
+    add_profile(parser, add)
+    add("--account", metavar="A", help="of those who are signed in (login, gcloud): this one, not the active one")
     add(
         "--provider", metavar="P", help="the workload identity provider that trusts --source aws, github, gitlab, azure"
     )
     add("--expect-role", metavar="ARN", help="on AWS: go no further unless this role is the one that is used")
     add("--aws-token", metavar="T", help="what AWS vouches with: signed (default), or jwt, for a provider of type OIDC")
     add("--impersonate", metavar="SA", help="act as this service account")
-    add("--delegate", metavar="SA", action="append", default=[], help="a link of the chain before it (repeatable)")
+    add("--delegate", metavar="SA", action="append", help="a link of the chain before it (repeatable)")
     add("--subject", metavar="USER", help="act for this user by domain-wide delegation")
-    add("--trust-config", action="store_true", help="accept hosts in the credential file that are not Google's")
+    add(
+        "--trust-config",
+        action="store_const",
+        const=True,
+        help="accept hosts in the credential file that are not Google's",
+    )
     add = parser.add_argument_group("token").add_argument
-    add("--scope", metavar="S", action="append", default=[], help="an OAuth scope, short or whole (repeatable)")
+    add("--scope", metavar="S", action="append", help="an OAuth scope, short or whole (repeatable)")
     add("--lifetime", metavar="D", help="how long it shall live: 15m, 3600s, 12h")
+    add("--boundary", metavar="FILE", help="hold it down to what this credential access boundary leaves (JSON)")
+    add("--bucket", metavar="B", help="hold it down to --role on this bucket of Cloud Storage")
+    add("--prefix", metavar="P", help="with --bucket: to the objects whose names begin so")
+    add("--role", metavar="R", help="with --bucket: what is left, as in objectViewer")
     add("--min-ttl", metavar="D", help="least life that the answer may have left")
     add("--quota-project", metavar="P", help="the project to charge, sent as x-goog-user-project")
-    add("--refresh", action="store_true", help="mint anew")
-    add("--no-cache", action="store_true", help="touch no disk")
+    add("--refresh", action="store_const", const=True, help="mint anew")
+    add("--no-cache", action="store_const", const=True, help="touch no disk")
     add_verbose(parser)
+
+
+def add_profile(parser: argparse.ArgumentParser, add: "Callable[..., object] | None" = None) -> None:
+    """--profile, to `parser` or by the `add` of one of its groups."""
+    told = "the options of this profile, as far as they are not given here (see gbearer profile); none for no profile"
+    (add or parser.add_argument)("--profile", metavar="NAME", help=told)
 
 
 def add_verbose(parser: argparse.ArgumentParser) -> None:
@@ -90,9 +117,10 @@ def add_verbose(parser: argparse.ArgumentParser) -> None:
 
 
 def add_format(parser: argparse.ArgumentParser, default: str) -> None:
-    """--format, for the commands that print a token."""
+    """--format, for the commands that print a token; a profile may choose another default."""
     names = ", ".join(FORMATS)
-    parser.add_argument("--format", metavar="F", default=default, help=f"{names} (default: {default})")
+    parser.add_argument("--format", metavar="F", help=f"{names} (default: {default})")
+    parser.set_defaults(default_format=default)
 
 
 def check_format(name: str, known: tuple[str, ...]) -> None:
@@ -101,79 +129,37 @@ def check_format(name: str, known: tuple[str, ...]) -> None:
         raise UsageError(f"there is no format {name!r}", fix=f"use --format {', '.join(known)}")
 
 
-def ask_from(
-    args: argparse.Namespace,
-    world: "World",
-    kind: str = "access",
-    audience: str | None = None,
-    formats: tuple[str, ...] = FORMATS,
-) -> Ask:
-    """The Ask that these options make; UsageError that says everything wrong with them at once."""
-    problems = Problems()
-    lifetime = problems.of(_duration, args.lifetime, "--lifetime")
-    min_ttl = problems.of(_duration, args.min_ttl, "--min-ttl") or 0
-    if getattr(args, "format", None) is not None:
-        problems.of(check_format, args.format, formats)
-    problems.of(_check_chain, args)
-    chain = (*args.delegate, args.impersonate) if args.impersonate is not None else tuple(args.delegate)
+class Given:
+    """The options of one command line and the profile that goes with them; the questions that they make.
 
-    def ask() -> Ask:
-        return Ask(
-            kind,
-            scopes=grammar.scopes(args.scope),
-            audience=audience,
-            source=args.source,
-            credentials=credentials(args, world),
-            provider=args.provider,
-            expect_role=args.expect_role,
-            aws_token=args.aws_token,
-            impersonate=chain,
-            subject=args.subject,
-            lifetime=lifetime,
-            quota_project=args.quota_project,
-            trust_config=args.trust_config,
-            min_ttl=min_ttl,
-            refresh=args.refresh,
-            no_cache=args.no_cache,
-        )
+    Raises UsageError for a profile that is not there, and BadCredentials for one that cannot be understood; what is
+    wrong with the options themselves is told by `ask`, all at once.
+    """
 
-    made = problems.of(ask)
-    problems.end()
-    assert made is not None  # noqa: S101 (or there was a problem)
-    return made
+    def __init__(
+        self, args: argparse.Namespace, world: "World", look: "Look", formats: tuple[str, ...] = FORMATS
+    ) -> None:
+        self.look = look
+        self.profile = profiles.options(look, args.profile)
+        if self.profile.name:
+            log.debug(f"profile {self.profile.name}, chosen by {self.profile.origin}")
+        self._problems = Problems()
+        named = {key: getattr(args, key.replace("-", "_")) for key in OPTIONS}
+        self._typed = {key: value for key, value in named.items() if value is not None}
+        if args.credentials is not None:
+            self._typed["credentials"] = self._problems.of(credentials, args, world)
+        default: str | None = getattr(args, "default_format", None)
+        if default is not None and args.format is None:
+            args.format = self.profile.values.get("format", default)
+        if getattr(args, "format", None) is not None:
+            self._problems.of(check_format, args.format, formats)
 
-
-class Problems:
-    """Usage errors gathered while a command line is read, so that all of them are said at once."""
-
-    def __init__(self) -> None:
-        self._found: list[UsageError] = []
-
-    def of(self, read: "Callable[P, T]", *args: "P.args", **named: "P.kwargs") -> "T | None":
-        """What `read` returns; None, and a problem more, when it raises UsageError."""
-        try:
-            return read(*args, **named)
-        except UsageError as error:
-            self._found.append(error)
-            return None
-
-    def end(self) -> None:
-        """Raise one UsageError that says all there were, if there were any."""
-        if self._found:
-            message, why, fix = (
-                "; ".join(dict.fromkeys(getattr(error, part) for error in self._found if getattr(error, part)))
-                for part in ("message", "why", "fix")
-            )
-            raise UsageError(message, why=why, fix=fix)
-
-
-def _duration(text: str | None, name: str) -> int | None:
-    return None if text is None else grammar.seconds(text, name)
-
-
-def _check_chain(args: argparse.Namespace) -> None:
-    if args.delegate and args.impersonate is None:
-        raise UsageError("--delegate needs a target", fix="add --impersonate SA for the end of the chain")
+    def ask(self, kind: str = "access", audience: str | None = None) -> "Ask":
+        """The question for a token of this kind; UsageError that says everything wrong with the options at once."""
+        made = self._problems.of(ask, {**self._typed, "audience": audience}, self.profile, self.look, kind)
+        self._problems.end()
+        assert made is not None  # noqa: S101 (or there was a problem)
+        return made
 
 
 def credentials(args: argparse.Namespace, world: "World") -> str | None:

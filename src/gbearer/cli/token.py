@@ -14,7 +14,9 @@ def add(parser: "argparse.ArgumentParser") -> None:
     parser.add_argument(
         "--type", metavar="T", default="access", help="access (default), or jwt: self-signed, no network"
     )
-    parser.add_argument("--audience", metavar="AUD", help="with --type jwt: who shall accept it, instead of scopes")
+    parser.add_argument(
+        "--audience", metavar="AUD", help="who shall accept it: with --type jwt instead of scopes, on GDCH always"
+    )
     options.add_format(parser, "raw")
     options.add_ask(parser)
 

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from gbearer.broker import Answer
     from gbearer.cli.world import World
-    from gbearer.model import Token
+    from gbearer.model import Ask, Token
+    from gbearer.profiles import Chosen
     from gbearer.sources import Source, Step
     from gbearer.transport import Transport
 
@@ -29,13 +30,13 @@ def add(parser: "argparse.ArgumentParser") -> None:
 def run(args: "argparse.Namespace", world: "World") -> int:
     """Find the credential, get its token, and tell about both; the token itself is not shown."""
     options.start(args, world)
-    ask = options.ask_from(args, world, formats=FORMATS)
-
     from gbearer.broker import Broker
     from gbearer.sources import Look, project
     from gbearer.transport import Transport
 
     look, broker = Look(world.env), Broker(world.env, began=world.began)
+    given = options.Given(args, world, look, FORMATS)
+    ask = given.ask()
     try:
         answer = broker.answer(ask, look)
     except Error as error:
@@ -45,6 +46,7 @@ def run(args: "argparse.Namespace", world: "World") -> int:
         raise
     transport = Transport(world.env, total=8.0)
     facts = _facts(answer, world, transport)
+    facts["profile"] = _profile(given.profile)
     facts["project"] = project(look, answer.source, transport)
     facts["federation"] = _federation(answer.source, transport)
     if args.format == "json":
@@ -61,8 +63,10 @@ def _facts(answer: "Answer", world: "World", transport: "Transport") -> dict[str
     """What is known of the credential and of its token."""
     token, ask, source = answer.token, answer.ask, answer.source
     principal, scopes, ends = token.principal, token.scopes, token.expires_at
-    if not (principal and scopes and ends):
-        told = tokeninfo(token, transport)
+    universe = _universe(source, transport)
+    own = source.introspect is not None and not ask.impersonate
+    if not (principal and scopes and ends) and (own or universe == endpoints.UNIVERSE):
+        told = tokeninfo(token, source, ask, transport)
         principal = principal or told.get("email", "") or told.get("sub", "")
         scopes = scopes or tuple(told.get("scope", "").split())
         exp = told.get("exp", "")
@@ -72,15 +76,22 @@ def _facts(answer: "Answer", world: "World", transport: "Transport") -> dict[str
         "principal": principal or None,
         "project": None,
         "credential": f"{source.kind} from {source.where}",
+        "profile": None,
         "impersonate": list(ask.impersonate),
         "subject": ask.subject,
         "scopes": list(scopes),
         "expires_at": output.utc(ends) if ends else None,
         "expires_in": max(0, int(ends - time.time())) if ends else None,
         "quota_project": token.quota_project,
+        "universe": universe,
         "token": answer.how,
         "emulator": emulator.origin if emulator else None,
     }
+
+
+def _profile(chosen: "Chosen") -> dict[str, str] | None:
+    """Which profile is in force and what chose it; None where there is none."""
+    return {"name": chosen.name, "chosen_by": chosen.origin, "file": chosen.path} if chosen.name else None
 
 
 def _federation(source: "Source", transport: "Transport") -> dict[str, str] | None:
@@ -99,33 +110,52 @@ def _federation(source: "Source", transport: "Transport") -> dict[str, str] | No
     return facts
 
 
-def tokeninfo(token: "Token", transport: "Transport") -> dict[str, str]:
-    """What Google says about an access token, which travels in a header and never in a URL; {} where it does not say.
+def _universe(source: "Source", transport: "Transport") -> str | None:
+    """The universe of the credential, None where the metadata server does not tell now."""
+    from gbearer.sources import universe_of
 
-    Follows https://developers.google.com/identity/protocols/oauth2 (tokeninfo).
+    try:
+        return universe_of(source, transport)
+    except Error as error:
+        log.debug(f"universe: {error.message}")
+        return None
+
+
+def tokeninfo(token: "Token", source: "Source", ask: "Ask", transport: "Transport") -> dict[str, str]:
+    """What is said about an access token, which travels in a header or a body and never in a URL; {} for nothing.
+
+    Google says it (https://developers.google.com/identity/protocols/oauth2, tokeninfo), of a workforce login its own
+    token service.
     """
     try:
+        if source.introspect is not None and not ask.impersonate:
+            said = source.introspect(token.value, transport)
+            exp = said.get("exp")
+            facts = {"sub": said.get("username"), "scope": said.get("scope"), "exp": str(exp) if exp else None}
+            return {name: value for name, value in facts.items() if isinstance(value, str)}
         headers = {"Authorization": f"Bearer {token.value}"}
         told = transport.send("POST", endpoints.TOKENINFO, body=b"", headers=headers).json()
     except Error as error:
         log.debug(f"tokeninfo: {error.message}")
         return {}
-    told = told if isinstance(told, dict) else {}
-    facts = {name: value for name, value in told.items() if isinstance(value, str)}
-    if facts.get("email") and not grammar.EMAIL.fullmatch(facts["email"]):
-        del facts["email"]
-    return facts
+    said = told if isinstance(told, dict) else {}
+    texts = {name: value for name, value in said.items() if isinstance(value, str)}
+    if texts.get("email") and not grammar.EMAIL.fullmatch(texts["email"]):
+        del texts["email"]
+    return texts
 
 
 _LABELS = {
     "principal": "who",
     "project": "project",
     "credential": "credential",
+    "profile": "profile",
     "impersonate": "acting as",
     "subject": "acting for",
     "scopes": "scopes",
     "expires_at": "until",
     "quota_project": "charged to",
+    "universe": "universe",
     "token": "token",
     "federation": "federation",
     "emulator": "emulator",
@@ -137,6 +167,8 @@ def _text(facts: dict[str, object], steps: "list[Step]") -> str:
     lines = []
     for name, label in _LABELS.items():
         value = facts[name]
+        if name == "profile" and isinstance(value, dict):
+            value = f"{value['name']} of {value['file']}, chosen by {value['chosen_by']}"
         if isinstance(value, dict):
             lines += [f"{label.replace('_', ' '):<11} {text}\n" for label, text in value.items()]
             continue
@@ -146,6 +178,8 @@ def _text(facts: dict[str, object], steps: "list[Step]") -> str:
             value = f"{value} ({int(str(facts['expires_in'])) // 60} min left)"
         if name == "emulator" and value:
             value = f"{value} stands in for Google ({endpoints.EMULATOR_VARIABLE} is set)"
+        if name == "universe" and value == endpoints.UNIVERSE:
+            continue
         if value or name in _UNKNOWN:
             lines.append(f"{label:<12}{value or 'unknown'}\n")
     return "".join(lines) + "looked at\n" + _chain(steps)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gbearer.profiles import Chosen
 
     Wanted = tuple[str, tuple[str, ...] | None, str | None, bool]
+    Entry = tuple[float, float, dict[str, str], Token, Ask]
     Placed = tuple[Token, dict[str, str]]
     Document = str | os.PathLike[str] | Mapping[str, object]
 
@@ -99,7 +100,7 @@ class Client:
         self._env = os.environ if env is None else env
         self._clock = clock
         self._broker = broker.shared() if env is None and clock is time.time else broker.Broker(env, clock)
-        self._held: dict[object, tuple[float, float, dict[str, str], Token]] = {}
+        self._held: dict[object, Entry] = {}
         self._pools: dict[tuple[int, str], urllib3.PoolManager] = {}
         self._project: str | None = None
         self._profile: Chosen | None = None
@@ -178,9 +179,9 @@ class Client:
         from gbearer.client import call
         from gbearer.client.body import Body
 
-        hands = call.Hands(
-            self._env, lambda *wanted: self.place(self._asked(*wanted)), self._renew, self._pool, self._universe
-        )
+        if audience is None and auth in ("auto", "id"):
+            audience = self._bound_audience()
+        hands = call.Hands(self._env, self._place, self._renew, self._pool, self._universe)
         response = call.call(
             hands,
             method,
@@ -233,7 +234,7 @@ class Client:
             typed["scope"] = scopes
         return ask(typed, profile, look, kind)
 
-    def _get(self, wanted: "Wanted") -> "tuple[float, float, dict[str, str], Token]":
+    def _get(self, wanted: "Wanted") -> "Entry":
         """The entry for what is wanted, from memory or from the broker."""
         kept = self._held  # reset() puts another dict in its place, and then this answer is not kept
         held = kept.get(wanted)
@@ -245,7 +246,7 @@ class Client:
         ends = token.expires_at - max(warm.window(token.issued_at, token.expires_at), asked.min_ttl)
         if ends <= now:  # the old one, which nobody could renew: not tried again at once
             ends = min(now + _QUIET, token.expires_at - asked.min_ttl)
-        entry = (now - 1, ends, output.headers(token), token)
+        entry = (now - 1, ends, output.headers(token), token, asked)
         if len(kept) >= _MOST_HELD:
             kept.clear()
         kept[*wanted[:3], False] = entry
@@ -263,11 +264,21 @@ class Client:
     def _place(self, kind: str, audience: str | None) -> "Placed":
         return self.place(self.wanted(kind, audience=audience))
 
+    def _asked(self, wanted: "Wanted") -> "Ask":
+        """The question whose answer memory holds; a new one where it holds none."""
+        held = self._held.get(wanted)
+        return self._ask(wanted) if held is None else held[4]
+
+    def _universe(self, kind: str, audience: str | None) -> str:
+        """The universe of the credential behind a token of this kind."""
+        return self._broker.universe(self._asked(self.wanted(kind, audience=audience)))
+
     def _renew(self, kind: str, audience: str | None, refused: "Token") -> "Placed | None":
         """Another token after a 401; None where there is no other."""
         wanted = self.wanted(kind, audience=audience)
+        asked = self._asked(wanted)
         self._held = {key: entry for key, entry in self._held.items() if entry[3] != refused}
-        self._broker.drop(self._ask(wanted), refused)
+        self._broker.drop(asked, refused)
         token, headers = self.place(wanted)
         return None if token == refused else (token, headers)
 
