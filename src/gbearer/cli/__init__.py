@@ -17,6 +17,8 @@ COMMANDS = {
     "request": "make an HTTP call with the right token",
     "curl": "run curl with the token, never in its arguments",
     "whoami": "show which credential won, and why the others did not",
+    "login": "sign in with a browser",
+    "logout": "sign out: revoked at Google, forgotten here",
     "preflight": "check a federation file before it is used",
     "cache": "the token cache: dir, list, clear",
     "completion": "print a script with which bash, zsh or fish complete all this",

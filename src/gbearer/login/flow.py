@@ -1,0 +1,175 @@
+"""The authorization code grant with PKCE, by google-auth-oauthlib: the URL to open, and a code made into a login."""
+
+from gbearer import claims, endpoints, grammar
+from gbearer.errors import BadCredentials, Denied, Error, LoginRequired, Refused, Unreachable, UsageError
+from gbearer.exchange import said
+from gbearer.login import session
+from gbearer.login.client import CONSOLE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from gbearer.login.client import Client
+    from gbearer.login.redirect import Arrived
+    from gbearer.login.service import Service
+    from gbearer.transport import Transport
+
+_AGAIN = "run it again"
+
+
+class Granted:
+    """What a sign-in brought: whose it is, the refresh token, and the scopes that were allowed."""
+
+    __slots__ = ("account", "refresh_token", "scopes")
+
+    def __init__(self, account: str, refresh_token: str, scopes: tuple[str, ...]) -> None:
+        self.account = account
+        self.refresh_token = refresh_token
+        self.scopes = scopes
+
+    def __repr__(self) -> str:
+        return f"<login of {self.account}>"
+
+
+def begin(client: "Client", service: "Service", scopes: tuple[str, ...], redirect_uri: str) -> "tuple[Any, str, str]":
+    """(the flow, the URL to open, its state); the verifier (RFC 7636, S256) and the state are new and random."""
+    from google_auth_oauthlib.flow import Flow  # type: ignore[import-untyped]
+
+    # The address of the token endpoint as Google publishes it: where it is sent is the transport's to say.
+    config = {
+        "client_id": client.id,
+        "client_secret": client.secret,
+        "auth_uri": service.auth_url,
+        "token_uri": _public(service),
+    }
+    flow = Flow.from_client_config({"installed": config}, scopes=list(scopes), redirect_uri=redirect_uri)
+    url, state = flow.authorization_url(**service.more)
+    return flow, url, state
+
+
+def _public(service: "Service") -> str:
+    """The token endpoint over https: oauthlib takes no other, and with an emulator the host is only a name."""
+    url = endpoints.parse(service.token_url)
+    return service.token_url if url.scheme == "https" else f"https://sts.{endpoints.UNIVERSE}{url.target}"
+
+
+def redeem(
+    flow: "Any", arrived: "Arrived", client: "Client", service: "Service", scopes: tuple[str, ...], way: "Transport"
+) -> Granted:
+    """The login that the answer of the sign-in page stands for.
+
+    Raises Denied for a consent that was not given, or not for every scope; other errors by what the server said.
+    """
+    if arrived.error:
+        raise _not_given(arrived, service, scopes)
+    session.through(flow.oauth2session, way)
+    try:
+        # Google takes the client in the body; the token service of workforce pools wants it as Basic.
+        told = flow.fetch_token(code=arrived.code, include_client_id=None if service.config else True)
+    except Refused as refused:
+        raise _refused(refused, client) from refused
+    except Error:
+        raise
+    except Warning as changed:  # how oauthlib says that other scopes were granted than asked for
+        told = getattr(changed, "token", {})
+    except Exception as error:  # noqa: BLE001 (oauthlib's errors have no common root; nothing of an answer is kept)
+        raise Unreachable(
+            f"{service.name} gave an answer to the code that is not understood",
+            why=type(error).__name__,
+            fix="check what stands between you and Google, and run it again",
+        ) from None
+    return _granted(told, client, service, scopes, way)
+
+
+def _granted(told: "Any", client: "Client", service: "Service", asked: tuple[str, ...], way: "Transport") -> Granted:
+    access, refresh = told.get("access_token"), told.get("refresh_token")
+    if not isinstance(access, str) or not grammar.B64TOKEN.fullmatch(access):
+        raise Unreachable(f"{service.name} gave no access token for the code", fix=_AGAIN)
+    words = told.get("scope")
+    granted = grammar.scopes(words if isinstance(words, (list, str)) else asked)
+    missing = [scope for scope in asked if scope not in granted]
+    if missing:
+        raise _unticked(missing, service)
+    if not isinstance(refresh, str) or not refresh.isprintable() or not refresh or " " in refresh:
+        raise Unreachable(
+            f"{service.name} gave no refresh token, so the login would end within the hour",
+            why="the answer to the code has none; nothing was kept",
+            fix=f"{_AGAIN}; if it stays so, make a new OAuth client of the type Desktop app at {CONSOLE}",
+        )
+    account = _username(access, client, service, way) if service.config else _email(told.get("id_token"), client)
+    if not account:
+        raise Unreachable(
+            f"{service.name} does not say who has signed in",
+            why="the answer names no account; nothing was kept",
+            fix=_AGAIN,
+        )
+    return Granted(account, refresh, granted)
+
+
+def _email(id_token: object, client: "Client") -> str:
+    """Whose ID token it is (OpenID Connect Core §3.1.3.7: it came straight from the token endpoint)."""
+    told = claims.claims(id_token) if isinstance(id_token, str) else {}
+    email = told.get("email")
+    ours = told.get("aud") == client.id
+    return email if ours and isinstance(email, str) and grammar.EMAIL.fullmatch(email) else ""
+
+
+def _username(access: str, client: "Client", service: "Service", way: "Transport") -> str:
+    from gbearer.sources import workforce
+
+    told = workforce.introspect(access, service.config["token_info_url"], (client.id, client.secret), way)
+    name = told.get("username")
+    return name if isinstance(name, str) else ""
+
+
+def _not_given(arrived: "Arrived", service: "Service", scopes: tuple[str, ...]) -> Error:
+    text = said.one_line(arrived.description)
+    words = f"{service.name} answered {said.one_line(arrived.error, 60)}" + (f": {text}" if text else "")
+    if arrived.error == "access_denied":
+        return Denied(
+            "the sign-in was cancelled", why=f"{words}; nothing was kept", fix=f"{_AGAIN}, and allow what is asked for"
+        )
+    if arrived.error == "invalid_scope":
+        return UsageError(f"there is no such scope among {', '.join(scopes)}", why=words, fix="correct --scope")
+    if arrived.error in ("admin_policy_enforced", "org_internal"):
+        return Denied("an administrator's rule forbids this", why=words, fix="ask the administrator of the domain")
+    return Unreachable("the sign-in failed", why=words, fix=_AGAIN)
+
+
+def _unticked(missing: list[str], service: "Service") -> Denied:
+    names = ", ".join(scope.rpartition("/auth/")[2] or scope for scope in missing)
+    return Denied(
+        f"not everything that was asked for was allowed: {names} is missing",
+        why=f"{service.name}'s page lets one untick it, or the project's consent screen does not list it; "
+        "nothing was kept",
+        fix=f"{_AGAIN} and tick every box, or ask for less with --scope",
+    )
+
+
+def _refused(refused: Refused, client: "Client") -> Error:
+    """The token endpoint's refusal of a code (RFC 6749 §5.2)."""
+    told = said.of(refused)
+    if told.status >= 500 or told.status in (408, 425, 429):
+        return Unreachable(f"{told.host} cannot answer now", why=told.words, fix="run it again in a minute")
+    if told.html or not told.code:
+        return Unreachable(
+            f"{told.host} gave an answer that is not Google's", why=told.words, fix="check what stands in between"
+        )
+    if told.code == "invalid_grant":
+        return LoginRequired(
+            "the code from the sign-in page is not accepted",
+            why=f"it holds once and for a few minutes; {told.late or told.words}",
+            fix=said.set_clock() if told.late else _AGAIN,
+        )
+    if told.code in ("invalid_client", "unauthorized_client", "deleted_client", "disabled_client"):
+        return BadCredentials(
+            f"Google does not accept the OAuth client in {client.where}",
+            why=f"it was deleted, or its secret was replaced; {told.words}",
+            fix=f"download it anew from {CONSOLE}, and name it with --client-file",
+        )
+    return BadCredentials(
+        f"the OAuth client in {client.where} cannot sign anybody in here",
+        why=told.words,
+        fix=f"make one of the type Desktop app at {CONSOLE}",
+    )
