@@ -44,11 +44,10 @@ def explain(said: Said, ask: "Ask", source: "Source", base: "Token | None", tran
     if said.status == 404:
         from_file = target in source.impersonate
         kind = BadCredentials if from_file else UsageError
-        return kind(
-            f"there is no service account {_gone(said, ask)}",
-            why=said.words,
-            fix="correct service_account_impersonation_url" if from_file else "correct --impersonate and --delegate",
-        )
+        fix = "correct service_account_impersonation_url" if from_file else "correct --impersonate and --delegate"
+        if from_file and source.name == "gcloud":
+            fix = "gcloud config set auth/impersonate_service_account SERVICE_ACCOUNT"
+        return kind(f"there is no service account {_gone(said, ask)}", why=said.words, fix=fix)
     if said.status == 400:
         return _invalid(said, ask, target)
     return Unreachable(f"{said.host} refused in a way that is not understood", why=said.words, fix="try again with -vv")

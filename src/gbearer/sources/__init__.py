@@ -54,7 +54,7 @@ def _first(ask: "Ask", look: Look, transport: "Transport", notes: "Notes | None"
         source = find(ask, look, transport, notes)
         if source is not None:
             return source
-    raise _nothing(look)
+    raise _nothing(ask, look)
 
 
 def _own(ask: "Ask", look: Look, _: "Transport", __: "Notes | None") -> Source | None:
@@ -159,8 +159,14 @@ def _won(source: Source, place: str, look: Look) -> Source:
     return source
 
 
-def _nothing(look: Look) -> CredentialsNotFound:
+def _nothing(ask: "Ask", look: Look) -> CredentialsNotFound:
     walked = "; ".join(f"{step.place}: {step.reason}" for step in look.steps)
+    if ask.account:
+        return CredentialsNotFound(
+            f"nobody is signed in as {ask.account}",
+            why=walked,
+            fix=f"correct --account, or sign in: `gbearer login`, or `gcloud auth login {ask.account}`",
+        )
     return CredentialsNotFound(
         "no Google credentials were found",
         why=walked,

@@ -15,6 +15,7 @@ from gbearer.sources.source import Source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from gbearer.errors import Error
     from gbearer.model import Ask
     from gbearer.sources.detect import Notes
     from gbearer.sources.gcloud.configuration import Configuration
@@ -40,8 +41,7 @@ def find(ask: "Ask", look: "Look", transport: "Transport", notes: "Notes | None"
     if source is None:
         return None
     _as_configured(source, active, ask)
-    what = accounts.describe(source)
-    look.found(PLACE, f"{what}, acting as {source.impersonate[-1]}" if source.impersonate else what)
+    look.found(PLACE, accounts.describe(source, active, ask))
     return source
 
 
@@ -71,7 +71,7 @@ def _of_account(
     if not account:
         found = accounts.of_machine("", active, look, transport, notes)
         if found is None:
-            raise accounts.nobody(kept, active, look)
+            raise _noted(accounts.nobody(kept, active, look), look)
         return found
     text, key = accounts.entry(account, kept, active)
     if text is None:
@@ -79,13 +79,18 @@ def _of_account(
         if found is not None:
             return found
         if named:
-            raise accounts.unknown(account, kept, active, ask, look)
-        look.absent(PLACE, f"gcloud has no credentials for {account}" + accounts.known(kept))
+            raise _noted(accounts.unknown(account, kept, active, ask, look), look)
+        look.absent(PLACE, f"gcloud has no credentials for {account}{accounts.known(kept, account)}")
         return None
     if active.true("context_aware", "use_client_certificate", otherwise=False):
         why = f"{active.said('context_aware', 'use_client_certificate')} asks for a client certificate"
         return helper.source(account, why, text, look)
     return stored.load(account, key, text, active, ask, look, transport, notes)
+
+
+def _noted(error: "Error", look: "Look") -> "Error":
+    look.absent(PLACE, f"{error.message}: {error.why}")
+    return error
 
 
 def _as_configured(source: Source, active: "Configuration", ask: "Ask") -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gbearer.sources.source import Source
     from gbearer.transport import Transport
 
+_WORDS = {"metadata": "account of this machine", "token": "ready-made access token", "gcloud": "account"}
 _METADATA = ("GCE_METADATA_HOST", "GCE_METADATA_IP", "GCE_METADATA_ROOT")
 
 
@@ -68,22 +69,23 @@ def _email(transport: "Transport") -> str:
     return claims.principal(data.decode("ascii", "replace").strip())
 
 
-def describe(source: "Source") -> str:
-    """What was found, in words for the chain."""
-    if source.kind in ("metadata", "token", "gcloud"):
-        words = {
-            "metadata": "account of this machine",
-            "token": "a ready-made access token",
-            "gcloud": "asked of gcloud",
-        }
-        return words[source.kind] + (f", {source.principal}" if source.principal else "")
-    return file.describe(source)
+def describe(source: "Source", active: "Configuration", ask: "Ask") -> str:
+    """What was found, in words for the chain: whose credential it is, who selects the account, and the file."""
+    words = _WORDS.get(source.kind) or file.describe(source)
+    if source.kind in _WORDS:
+        words += f" of {source.principal}" if source.principal else ""
+        words += f", acting as {source.impersonate[-1]}" if source.impersonate else ""
+    who = "--account" if ask.account else active.said("core", "account")
+    selected = f", selected by {who}" if ask.account or active.get("core", "account") else ""
+    return f"{words}{selected}, in {source.where}"
 
 
-def known(kept: "Stored") -> str:
-    """The accounts that gcloud knows, as the end of a sentence; "" for none."""
-    names = dict.fromkeys(key.partition("#")[0] for key in kept.accounts)
-    return f"; it has them for {', '.join(names)}" if names else ""
+def known(kept: "Stored", account: str = "") -> str:
+    """The accounts that gcloud knows, as the end of a sentence, and the one nearest to `account`; "" for none."""
+    near = _nearest(account, kept)
+    return (f"; it has them for {', '.join(_names(kept))}" if kept.accounts else "") + (
+        f"; is {near} meant?" if near else ""
+    )
 
 
 def nobody(kept: "Stored", active: "Configuration", look: "Look") -> Error:
@@ -95,8 +97,7 @@ def nobody(kept: "Stored", active: "Configuration", look: "Look") -> Error:
             why=f"gcloud is not installed (it is not on PATH), and nobody has signed in: no {kept.path}",
             fix=f"install it ({installed.INSTALL}) and run `gcloud auth login`, or use another --source",
         )
-    names = [key.partition("#")[0] for key in kept.accounts]
-    others = [name for name in configuration.names(folder) if name != active.name]
+    names, others = _names(kept), [name for name in configuration.names(folder) if name != active.name]
     why = f"{active.said('core', 'account')} selects none" + known(kept)
     why += f"; other configurations are {', '.join(others)}" if others else ""
     take = f"`gcloud config set account {names[0]}`, or --account {names[0]}" if names else "run `gcloud auth login`"
@@ -105,10 +106,7 @@ def nobody(kept: "Stored", active: "Configuration", look: "Look") -> Error:
 
 def unknown(account: str, kept: "Stored", active: "Configuration", ask: "Ask", look: "Look") -> Error:
     """The error for an account that gcloud has no credentials for; names the nearest that it has."""
-    from difflib import get_close_matches
-
-    names = list(dict.fromkeys(key.partition("#")[0] for key in kept.accounts))
-    near = get_close_matches(account, names, 1)
+    near = _nearest(account, kept)
     said = "--account" if ask.account else active.said("core", "account")
     missing = f"{kept.path} has none" if kept.there else f"there is no {kept.path}"
     if not kept.there and not installed.program(look):
@@ -116,11 +114,11 @@ def unknown(account: str, kept: "Stored", active: "Configuration", ask: "Ask", l
     sign_in = f"sign in: `gcloud auth login {account}`"
     if account.endswith(".gserviceaccount.com"):
         sign_in = f"`gcloud auth activate-service-account {account} --key-file=KEY`"
-    choose = f"--account {near[0]}" if ask.account else f"`gcloud config set account {near[0]}`" if near else ""
+    choose = f"--account {near}" if ask.account else f"`gcloud config set account {near}`"
     return CredentialsNotFound(
         f"gcloud has no credentials for {account}",
         why=f"{said} names it; {missing}{known(kept)}",
-        fix=f"if {near[0]} is meant: {choose}; else {sign_in}" if near else sign_in,
+        fix=f"if {near} is meant: {choose}; else {sign_in}" if near else sign_in,
     )
 
 
@@ -131,3 +129,14 @@ def elsewhere(account: str, where: str) -> Error:
         why=f"{where} says that its metadata server gives the tokens, and this machine has none or another account",
         fix="select another account: `gcloud auth list`, then `gcloud config set account ACCOUNT`",
     )
+
+
+def _names(kept: "Stored") -> list[str]:
+    return list(dict.fromkeys(key.partition("#")[0] for key in kept.accounts))
+
+
+def _nearest(account: str, kept: "Stored") -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(account, _names(kept), 1)
+    return near[0] if near else ""

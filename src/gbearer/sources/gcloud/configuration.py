@@ -83,7 +83,7 @@ def read(look: "Look") -> Configuration:
     elif not name:
         path = os.path.join(folder, "properties")
         data = look.read(path, blank=True) or b""
-        path = "" if data.startswith(_MIGRATED.encode()) else path
+        path = "" if not data or data.startswith(_MIGRATED.encode()) else path
         values.update(_parsed(data, path) if path else {})
     return Configuration(name, path, chosen, look.env, values)
 
