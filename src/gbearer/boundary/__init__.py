@@ -120,7 +120,8 @@ def _object(value: object, known: tuple[str, ...], place: str, problems: "list[P
         return {}
     found: dict[str, object] = {}
     if _TWICE in value:
-        problems.append((f"{at}{value[_TWICE]} is there twice", f"keep one {value[_TWICE]}"))
+        twice = f"{str(value[_TWICE])[:60]!r}"
+        problems.append((f"{at}{twice} is there twice", f"keep one {twice}"))
     spelled = {_snake(name): name for name in known}
     for name, item in value.items():
         if name == _TWICE:

@@ -34,7 +34,7 @@ def bucket_problem(name: str) -> tuple[str, str] | None:
         return "names of buckets have no capitals", name.lower()
     longest = 222 if "." in name else 63
     if not 3 <= len(name) <= longest:
-        return f"it has {len(name)} characters, and names of buckets have 3 to {longest}", "BUCKET"
+        return f"names of buckets have 3 to {longest} characters", "BUCKET"
     if not _BUCKET.fullmatch(name):
         return "names of buckets have letters, digits, - and _, and begin and end with a letter or digit", "BUCKET"
     return None
