@@ -19,6 +19,7 @@ COMMANDS = {
     "whoami": "show which credential won, and why the others did not",
     "login": "sign in with a browser",
     "logout": "sign out: revoked at Google, forgotten here",
+    "profile": "named sets of options: list, show, set, unset, use",
     "preflight": "check a federation file before it is used",
     "cache": "the token cache: dir, list, clear",
     "completion": "print a script with which bash, zsh or fish complete all this",
