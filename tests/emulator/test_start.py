@@ -62,8 +62,20 @@ def test_the_directory_and_its_files_are_the_owners_alone(tmp_path: Path) -> Non
     assert mode(tmp_path / "new") == 0o700
     names = {path.name for path in files if path.parent == tmp_path / "new"}
     assert {name for name in names if not name.startswith("external-")} == {
-        *("key.json", "user.json", "impersonated.json", "client.json", "env.sh", "pools.json", "aws.sh", "ca.pem"),
+        *(
+            "key.json",
+            "user.json",
+            "impersonated.json",
+            "client.json",
+            "login-config.json",
+            "workforce-user.json",
+            "env.sh",
+            "pools.json",
+            "aws.sh",
+            "ca.pem",
+        ),
         *("emulator-keys.json", "emulator-tokens.jsonl", "emulator-grants.json"),
+        *("key-universe.json", "gdch.json", "gdch-tls.json"),
     }
     assert {mode(path) for path in files} == {0o600}
     assert {mode(path) for path in folders} == {0o700}
