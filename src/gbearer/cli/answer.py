@@ -5,6 +5,7 @@ import time
 
 from gbearer import log, output
 from gbearer.cli import options
+from gbearer.errors import Error
 from gbearer.sources.look import Look
 
 TYPE_CHECKING = False
@@ -14,18 +15,20 @@ if TYPE_CHECKING:
     from gbearer.broker import Answer, Broker
     from gbearer.cli.world import World
     from gbearer.model import Ask
+    from gbearer.profiles import Chosen
 
 
 def give(args: "argparse.Namespace", world: "World", kind: str, audience: str | None) -> int:
     """Print the token that the options ask for, in the format that they name."""
     options.start(args, world)
     look = Look(world.env)
-    ask = options.Given(args, world, look).ask(kind, audience)
+    given = options.Given(args, world, look)
+    ask = given.ask(kind, audience)
 
     from gbearer.broker import Broker
 
     broker = Broker(world.env, began=world.began)
-    answer = asked(broker, ask, look)
+    answer = asked(broker, ask, look, given.profile)
     text = output.render(answer.token, args.format, now=time.time())
     world.write(text)
     # JSON tells how many seconds are left, so it is never the same twice; the others are.
@@ -34,10 +37,13 @@ def give(args: "argparse.Namespace", world: "World", kind: str, audience: str | 
     return 0
 
 
-def asked(broker: "Broker", ask: "Ask", look: Look) -> "Answer":
-    """The broker's answer; with -v the chain is told, also when there is none."""
+def asked(broker: "Broker", ask: "Ask", look: Look, profile: "Chosen") -> "Answer":
+    """The broker's answer; with -v the chain is told, also when there is none. An error tells which profile counts."""
     try:
         answer = broker.answer(ask, look)
+    except Error as error:
+        error.why = "; ".join(part for part in (error.why, profile.told()) if part)
+        raise
     finally:
         tell(look)
     log.debug(f"{answer.how}: {answer.token!r} from {answer.source.where}")

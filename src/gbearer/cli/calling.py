@@ -45,7 +45,8 @@ class Tokens:
 
     def place(self, kind: str, audience: str | None) -> "tuple[Token, dict[str, str]]":
         """The token and its headers."""
-        token = answer.asked(self._broker, self.ask(kind, audience), Look(self._world.env)).token
+        look, profile = Look(self._world.env), self._given.profile
+        token = answer.asked(self._broker, self.ask(kind, audience), look, profile).token
         return token, output.headers(token)
 
     def universe(self, kind: str = "access", audience: str | None = None) -> str:

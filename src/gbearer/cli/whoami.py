@@ -43,6 +43,7 @@ def run(args: "argparse.Namespace", world: "World") -> int:
         say.note("looked at\n" + _chain(look.steps), world.stderr)
         if isinstance(error, CredentialsNotFound):
             error.why = "none of these places has one"
+        error.why = "; ".join(part for part in (error.why, given.profile.told()) if part)
         raise
     transport = Transport(world.env, total=8.0)
     facts = _facts(answer, world, transport)

@@ -47,6 +47,10 @@ class Chosen:
         self.values = values or {}
         self.lines = lines or {}
 
+    def told(self) -> str:
+        """The profile in force in words, "" where there is none."""
+        return f"the profile {self.name} of {self.path} is in force, chosen by {self.origin}" if self.name else ""
+
     def __repr__(self) -> str:
         return f"Chosen({self.name!r}, {self.origin!r}, {sorted(self.values)})"
 
@@ -107,7 +111,7 @@ def unknown(name: str, origin: str, path: str, known: list[str]) -> UsageError:
     there = f"{path} has {', '.join(known[:20])}" if known else f"there are none yet in {path}"
     shown = f"{name[:60]!r}"
     if named:
-        fix = f"{OPTION} {' or '.join(named)}"
+        fix = f"write {' or '.join(named)}"
     elif known:
         fix = "gbearer profile list"
     else:

@@ -99,7 +99,7 @@ def ask(typed: "Options", profile: "Chosen", look: "Look", kind: str = "access")
         )
 
     made = problems.of(make)
-    problems.end(_note(profile) if profile.values else "")
+    problems.end(profile.told())
     assert made is not None  # noqa: S101 (or there was a problem)
     return made
 
@@ -108,10 +108,6 @@ _PLAIN = (
     "audience", "credentials", "account", "provider", "subject", "quota-project", "expect-role", "aws-token",
     "trust-config", "refresh", "no-cache",
 )  # fmt: skip
-
-
-def _note(profile: "Chosen") -> str:
-    return f"the options of the profile {profile.name} ({profile.path}) are among them; {profile.origin} chooses it"
 
 
 def _seconds(options: "Options", name: str) -> int | None:

@@ -53,13 +53,14 @@ def unset(look: "Look", name: str, options: list[str]) -> None:
             )
         for number in sorted((section.values[key].line for key in options or section.values), reverse=True):
             del lines[number - 1]
-        if not options:
-            del lines[section.line - 1]
-            used = sections.get(ini.OWN)
-            if used is not None and ini.USED in used.values and used.values[ini.USED].text == name:
-                below = used.line > section.line
-                at = used.values[ini.USED].line - (1 + len(section.values) if below else 0)
-                del lines[at - 1]
+        if options:
+            return
+        own = sections.get(ini.OWN)
+        used = own.values.get(ini.USED) if own is not None else None
+        if used is not None and used.text == name:
+            del lines[used.line - 1 - (len(section.values) if used.line > section.line else 0)]
+        at = section.line - 1 - (1 if used is not None and used.text == name and used.line < section.line else 0)
+        del lines[at - 1 if at and not lines[at - 1].strip() else at : at + 1]  # with the empty line above it
 
     _change(look, change)
 
