@@ -24,6 +24,8 @@ Exit codes: 2 a wrong option, or the port is taken; 4 a client file or login con
 or neither browser nor terminal; 7 the network, or an answer that is not understood.
 """
 FORMATS = ("text", "json")
+_OF_PROFILE = ("client-file", "login-config", "account", "scope", "quota-project", "port")
+"""The options that a profile may give as well."""
 
 
 def add(parser: "argparse.ArgumentParser") -> None:
@@ -32,8 +34,9 @@ def add(parser: "argparse.ArgumentParser") -> None:
     add("--client-file", metavar="FILE", help="your OAuth client, as Google's console lets you download it")
     add("--login-config", metavar="FILE", help="sign in to a workforce pool: the config that gcloud makes for it")
     add("--account", metavar="A", help="who shall sign in; anybody else is refused")
-    add("--scope", metavar="S", action="append", default=[], help="instead of cloud-platform (repeatable)")
+    add("--scope", metavar="S", action="append", help="instead of cloud-platform (repeatable)")
     add("--quota-project", metavar="P", help="the project to charge, kept with the login")
+    options.add_profile(parser, add)
     add = parser.add_argument_group("how").add_argument
     add("--no-browser", action="store_true", help="print the URL; the answer comes back, or is pasted")
     add("--port", metavar="N", help="the port on 127.0.0.1 that the browser is sent back to (default: a free one)")
@@ -52,11 +55,11 @@ def add(parser: "argparse.ArgumentParser") -> None:
 def run(args: "argparse.Namespace", world: "World") -> int:
     """Sign in, list, or choose."""
     options.start(args, world)
-    wish = _wish(args)
 
     from gbearer.sources import Look
 
     look = Look(world.env)
+    wish = _wish(args, look)
     if args.list:
         world.write(_listed(look, args.format))
         return 0
@@ -74,29 +77,33 @@ def run(args: "argparse.Namespace", world: "World") -> int:
     return 0
 
 
-def _wish(args: "argparse.Namespace") -> "Wish":
-    """What the options ask for; UsageError that says everything wrong with them at once."""
+def _wish(args: "argparse.Namespace", look: "Look") -> "Wish":
+    """What the options ask for, and the profile where they are silent; UsageError for all that is wrong at once."""
+    from gbearer import profiles
     from gbearer.login.sign_in import Wish
 
     problems = options.Problems()
     problems.of(options.check_format, args.format, FORMATS)
     problems.of(_check, args)
-    scopes = grammar.scopes(args.scope)
-    problems.of(Ask, scopes=scopes, account=args.account or None, quota_project=args.quota_project)
-    port = problems.of(_port, args.port) or 0
+    profile = {} if args.list or args.use is not None else profiles.options(look, args.profile).values
+    typed = {name: getattr(args, name.replace("-", "_")) for name in _OF_PROFILE}
+    chosen = {name: profile.get(name) if value is None else value for name, value in typed.items()}
+    scopes = grammar.scopes(chosen["scope"] or ())
+    problems.of(Ask, scopes=scopes, account=chosen["account"] or None, quota_project=chosen["quota-project"])
+    port = problems.of(_port, chosen["port"]) or 0
     timeout = problems.of(_timeout, args.timeout) or 0
     problems.end()
     return Wish(
-        client_file=args.client_file,
-        login_config=args.login_config,
-        account=args.account,
+        client_file=chosen["client-file"],
+        login_config=chosen["login-config"],
+        account=chosen["account"],
         scopes=scopes,
         port=port,
         browser=not args.no_browser,
         timeout=timeout,
         adc=args.adc,
         keyring=True if args.keyring else False if args.no_keyring else None,
-        quota_project=args.quota_project,
+        quota_project=chosen["quota-project"],
     )
 
 
@@ -113,8 +120,8 @@ def _check(args: "argparse.Namespace") -> None:
 def _port(text: str | None) -> int:
     if text is None:
         return 0
-    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
-        raise UsageError(f"--port {text!r} is no port", fix="give a number from 1 to 65535, 8085 say")
+    if not (text.isascii() and text.isdigit() and int(text) < 65536):
+        raise UsageError(f"--port {text!r} is no port", fix="give a number up to 65535, 8085 say; 0 takes a free one")
     return int(text)
 
 
