@@ -14,6 +14,7 @@ from gbearer.emulator.state import State, host_of, is_loopback
 from gbearer.emulator.sts import default, pools, subjects, x509
 
 PREFIX = "/_emulator/"
+SUBTYPES = ("invalid_rapt", "rapt_required")
 _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+\Z")
 
 
@@ -86,6 +87,21 @@ def set_universe(state: State, document: object) -> dict[str, str | None]:
     return {"universe_domain": domain}
 
 
+def require_reauth(state: State, document: object) -> dict[str, int]:
+    """Make somebody sign in anew: `{"account": A, "subtype": invalid_rapt or rapt_required}`; how many grants it hits.
+
+    A workforce session of the principal A ends. ValueError if not understood.
+    """
+    given: dict[str, Any] = document if isinstance(document, dict) else {}
+    account, subtype = given.get("account"), given.get("subtype", SUBTYPES[0])
+    if not isinstance(account, str) or subtype not in SUBTYPES or set(given) - {"account", "subtype"}:
+        raise ValueError(f"an object with account, and subtype ({' or '.join(SUBTYPES)}) if it is to be another")
+    if account not in state.world.users and not account.startswith("principal:"):
+        raise ValueError(f"no user {account}; known: {', '.join(state.world.users)}, or a workforce principal")
+    state.proofs.forget(account)
+    return {"grants": state.world.grants.require_reauth(account, subtype)}
+
+
 def _subject_token(state: State, document: object) -> dict[str, str]:
     given: dict[str, Any] = document if isinstance(document, dict) else {}
     claims, provider = given.get("claims", {}), state.world.federation.find(str(given.get("provider", "oidc")))
@@ -98,6 +114,7 @@ _CHANGES: dict[str, Callable[[State, object], object]] = {
     "bindings": bind,
     "providers": lambda state, document: {"audience": add_provider(state, document)},
     "subject-token": _subject_token,
+    "reauth": require_reauth,
     "universe": set_universe,
 }
 

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from gbearer.emulator.world import PROJECT_ID, ROBOT, TARGET, World
+from gbearer.emulator.world import IDENTITY_PROVIDER, PROJECT_ID, ROBOT, TARGET, WORKFORCE_POOL, World
+
+_AUDIENCE = f"//iam.googleapis.com/{WORKFORCE_POOL}/providers/{IDENTITY_PROVIDER}"
 
 
 def service_account_key(world: World, url: str) -> dict[str, str]:
@@ -60,4 +62,32 @@ def oauth_client(world: World, url: str) -> dict[str, Any]:
             "client_secret": world.kept.client_secret,
             "redirect_uris": ["http://localhost"],
         }
+    }
+
+
+def login_config(url: str) -> dict[str, str]:
+    """login-config.json: what `gcloud iam workforce-pools create-login-config` writes, at the emulator's addresses."""
+    return {
+        "type": "external_account_authorized_user_login_config",
+        "audience": _AUDIENCE,
+        "auth_url": f"{url}/authorize",
+        "token_url": f"{url}/v1/oauthtoken",
+        "token_info_url": f"{url}/v1/introspect",
+        "universe_domain": "googleapis.com",
+        "universe_cloud_web_domain": "cloud.google",
+    }
+
+
+def workforce_user(world: World, url: str) -> dict[str, str]:
+    """workforce-user.json: what a browser sign-in through a workforce pool leaves behind."""
+    return {
+        "type": "external_account_authorized_user",
+        "audience": _AUDIENCE,
+        "client_id": world.kept.client_id,
+        "client_secret": world.kept.client_secret,
+        "refresh_token": world.workforce_token,
+        "token_url": f"{url}/v1/oauthtoken",
+        "token_info_url": f"{url}/v1/introspect",
+        "revoke_url": f"{url}/v1/revoke",
+        "universe_domain": "googleapis.com",
     }

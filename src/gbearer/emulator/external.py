@@ -150,12 +150,12 @@ def aws_shell(world: World) -> str:
     return "\n".join(lines) + "\n"
 
 
-def foreign(path: Path) -> bool:
-    """Whether somebody else's file lies where one of ours would be written."""
+def foreign(path: Path, mark: str = MARK) -> bool:
+    """Whether somebody else's file, whose audience is without our mark, lies where one of ours would be written."""
     try:
         document = json.loads(path.read_bytes())
     except FileNotFoundError:
         return False
     except (OSError, ValueError):
         return True
-    return not (isinstance(document, dict) and MARK in str(document.get("audience")))
+    return not (isinstance(document, dict) and mark in str(document.get("audience")))

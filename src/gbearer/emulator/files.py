@@ -17,12 +17,13 @@ KEPT = "emulator-keys.json"
 KEY, USER, IMPERSONATED, ENV = "key.json", "user.json", "impersonated.json", "env.sh"
 TOKENS, GRANTS = "emulator-tokens.jsonl", "emulator-grants.json"
 POOLS, AWS = "pools.json", "aws.sh"
-CLIENT = "client.json"
+CLIENT, LOGIN_CONFIG, WORKFORCE_USER = "client.json", "login-config.json", "workforce-user.json"
 _MARKED = {
     KEY: ("private_key_id",),
     USER: ("client_id",),
     IMPERSONATED: ("source_credentials", "client_id"),
     CLIENT: ("installed", "client_id"),
+    WORKFORCE_USER: ("client_id",),
     **dict.fromkeys((elsewhere.UNIVERSE, elsewhere.GDCH, elsewhere.GDCH_TLS), ("private_key_id",)),
 }
 
@@ -36,6 +37,8 @@ def load(directory: Path) -> Secrets:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name, path_to_mark in _MARKED.items():
         _refuse_foreign(directory / name, path_to_mark)
+    if external.foreign(directory / LOGIN_CONFIG, "/workforcePools/emulator-"):
+        raise _not_ours(directory / LOGIN_CONFIG)
     secrets = Secrets()
     try:
         kept = json.loads((directory / KEPT).read_text())
@@ -122,6 +125,8 @@ def write(directory: Path, world: World, url: str) -> dict[str, str]:
         USER: documents.authorized_user(world, url),
         IMPERSONATED: documents.impersonated(world, url),
         CLIENT: documents.oauth_client(world, url),
+        LOGIN_CONFIG: documents.login_config(url),
+        WORKFORCE_USER: documents.workforce_user(world, url),
         **elsewhere.documents(directory, world, url),
     }
     for name, document in written.items():
@@ -179,6 +184,7 @@ def exports(directory: Path, url: str) -> dict[str, str]:
         "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK": "1",
         "CLOUDSDK_AUTH_AUTH_HOST": f"{url}/o/oauth2/auth",
         "CLOUDSDK_AUTH_TOKEN_HOST": f"{url}/token",
+        "CLOUDSDK_AUTH_TOKEN_INTROSPECTION_ENDPOINT": f"{url}/v1/introspect",
         "OAUTHLIB_INSECURE_TRANSPORT": "1",
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS": f"{url}/",
         "NO_PROXY": "127.0.0.1,localhost",

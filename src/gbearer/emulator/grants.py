@@ -116,6 +116,10 @@ class Grants:
         self.save()
         return len(mine)
 
+    def needs_reauth(self, user: str) -> bool:
+        """Whether some live grant of `user` can be refreshed only after reauthentication."""
+        return any(one.user == user and one.reauth and not one.revoked for one in self._all.values())
+
     def forgive(self) -> None:
         """Ask nobody for reauthentication any more."""
         for one in self._all.values():

@@ -74,6 +74,16 @@ class Emulator:
         return self.dir / elsewhere.GDCH_TLS
 
     @property
+    def login_config_file(self) -> Path:
+        """What a browser sign-in through a workforce pool starts from."""
+        return self.dir / files.LOGIN_CONFIG
+
+    @property
+    def workforce_user_file(self) -> Path:
+        """The credentials of somebody of the workforce pool."""
+        return self.dir / files.WORKFORCE_USER
+
+    @property
     def impersonated_file(self) -> Path:
         """The user's credentials acting as a service account."""
         return self.dir / files.IMPERSONATED
@@ -111,6 +121,18 @@ class Emulator:
         (None: all). ValueError tells what a page says that refuses.
         """
         return follow.sign_in(self.url, url, account, decision, scopes)
+
+    def require_reauth(self, account: str = ADA, subtype: str = "invalid_rapt") -> int:
+        """Refuse refreshes of what `account` has consented to until a new sign-in or a reset; how many grants it hits.
+
+        A refresh is answered invalid_grant with this error_subtype (invalid_rapt or rapt_required); for the principal
+        of a workforce pool its sessions end. ValueError if there is no such account.
+        """
+
+        async def work() -> int:
+            return control.require_reauth(self._state, {"account": account, "subtype": subtype})["grants"]
+
+        return self._ask(work())
 
     def subject_token(self, provider: str = "oidc", claims: Mapping[str, object] = {}) -> str:
         """An ID token that the OIDC `provider` trusts, with these claims besides the usual ones (None: without it).

@@ -64,10 +64,11 @@ class Issued:
         wanted: tuple[str, ...],
         azp: str,
         universe: str = GOOGLE,
+        grant: str = "",
     ) -> tuple[str, Access]:
-        """A new access token of a principal of a pool, who counts as each of `members`."""
+        """A new access token of a principal of a pool, who counts as each of `members`; `grant` is their session."""
         expires_at = self.world.clock.now() + HOUR
-        access = Access(principal, subject, azp, wanted, expires_at, members=members, universe=universe)
+        access = Access(principal, subject, azp, wanted, expires_at, grant, members=members, universe=universe)
         return self._add("ya29.d.c0A" + secrets.token_urlsafe(220), access)
 
     def for_boundary(self, source: Access, boundary: str) -> tuple[str, Access]:

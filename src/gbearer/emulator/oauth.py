@@ -68,6 +68,9 @@ def _refresh(state: State, call: Call, form: Form) -> dict[str, Any]:
     call.entry.details["scope"] = " ".join(asked)
     if not {scopes.canonical(scope) for scope in asked} <= set(grant.scopes):
         raise oauth_refusal("invalid_scope", "Bad Request")
+    proved = state.proofs.holds(form.get("rapt", ""), grant.user, state.world.clock.now())
+    if grant.reauth and not proved and asked != (scopes.REAUTH,):  # that scope is how one gets a proof
+        raise oauth_refusal("invalid_grant", f"reauth related error ({grant.reauth})", subtype=grant.reauth)
     return _user_answer(state, grant, asked)
 
 

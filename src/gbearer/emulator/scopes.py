@@ -8,6 +8,7 @@ CLOUD_PLATFORM = PREFIX + "cloud-platform"
 IAM = PREFIX + "iam"
 EMAIL = PREFIX + "userinfo.email"
 PROFILE = PREFIX + "userinfo.profile"
+REAUTH = PREFIX + "accounts.reauth"
 OPENID = "openid"
 
 _ALIASES = {"email": EMAIL, "profile": PROFILE}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from gbearer.emulator import control, faults, gdch, iam, info, keys, metadata, oauth, targets, universe
+from gbearer.emulator import control, faults, gdch, iam, info, keys, metadata, oauth, reauth, targets, universe
 from gbearer.emulator.answers import Refusal, html_refusal, refused
 from gbearer.emulator.grants import Grants
 from gbearer.emulator.issued import Issued
@@ -16,7 +16,7 @@ from gbearer.emulator.signin import authorize
 from gbearer.emulator.state import Call, Handler, State, host_of
 from gbearer.emulator.storage import api, xml
 from gbearer.emulator.sts import caller as aws_caller
-from gbearer.emulator.sts import exchange, handout
+from gbearer.emulator.sts import exchange, handout, session
 from gbearer.emulator.sts.pools import Federation
 from gbearer.emulator.world import Clock, World
 
@@ -29,11 +29,15 @@ _ROUTES: list[tuple[str, re.Pattern[str], Handler]] = [
         ("GET", "/o/oauth2/(?:v2/)?auth", authorize.authorize),
         ("GET POST", "/o/oauth2/v2/auth/account", authorize.account),
         ("POST", "/o/oauth2/v2/auth/consent", authorize.consent),
+        ("POST", "/v2/sessions:start", reauth.start),
+        ("POST", "/v2/sessions/([^/:]+):continue", reauth.carry_on),
         ("GET", "/authorize", authorize.workforce),
         ("GET", r"/(?:authcode|applicationdefaultauthcode)\.html", authorize.code_page),
         ("POST", "/v1/token", exchange.token),
         ("GET", "/subject-token/([a-z0-9-]+)", handout.subject_token),
         ("POST", "/v1/introspect", exchange.introspect),
+        ("POST", "/v1/oauthtoken", session.oauth_token),
+        ("POST", "/v1/revoke", session.revoke),
         ("POST", _ACCOUNT + r":([A-Za-z]+)", iam.method),
         ("GET", _ACCOUNT + r"/allowedLocations", iam.allowed_locations),
         ("GET", r"/v1/projects/[^/]+/locations/global/workloadIdentityPools/[^/]+/allowedLocations",
@@ -59,7 +63,7 @@ _ROUTES: list[tuple[str, re.Pattern[str], Handler]] = [
         ("GET", "/", metadata.root),
     )
 ]  # fmt: skip
-_GOOGLE_ONLY = frozenset({"accounts", "oauth2", "openidconnect", "www"})
+_GOOGLE_ONLY = frozenset({"accounts", "oauth2", "openidconnect", "reauth", "www"})
 _KNOWN_APIS = frozenset({"cloudresourcemanager", "iamcredentials", "sts"}) | _GOOGLE_ONLY
 _ELSEWHERE = re.compile(r"/v1/(token|introspect|oauthtoken|projects/|locations/)")
 _STORAGE_JSON = re.compile(r"/((upload|download)/)?storage/v1(/|\Z)")

@@ -10,6 +10,7 @@ from aiohttp import web
 from gbearer.emulator.faults import Faults
 from gbearer.emulator.issued import Access, Issued
 from gbearer.emulator.log import Entry, Log
+from gbearer.emulator.proofs import Proofs
 from gbearer.emulator.signin.visits import Visits
 from gbearer.emulator.storage.buckets import Buckets
 from gbearer.emulator.world import World
@@ -32,6 +33,7 @@ class State:
     cached: dict[tuple[str, ...], tuple[str, Access]] = field(default_factory=dict)
     cached_id: dict[tuple[str, ...], str] = field(default_factory=dict)
     visits: Visits = field(default_factory=Visits)
+    proofs: Proofs = field(default_factory=Proofs)
     aws_server: str = ""
     tls: ssl.SSLContext | None = None
     storage: Buckets = field(default_factory=Buckets)

@@ -10,7 +10,7 @@ from gbearer.emulator import bindings, certificates, jose, scopes
 from gbearer.emulator.grants import Grant, Grants
 from gbearer.emulator.kept import Secrets
 from gbearer.emulator.sts.account import Key as AwsKey
-from gbearer.emulator.sts.pools import Federation
+from gbearer.emulator.sts.pools import Federation, Provider
 from gbearer.emulator.universe import GOOGLE, OTHER
 
 PROJECT_ID = "emulator-project"
@@ -25,6 +25,9 @@ GCLOUD_CLIENT = ("32555940559.apps.googleusercontent.com", "ZmssLNjJy2998hD4CTg2
 GCLOUD_ADC_CLIENT = ("764086051850-6qr4p6gpi6hn506pt8ejuq83di341hur.apps.googleusercontent.com",
                      "d-FL95Q19q7MQmFpd7hHD0Ty")  # fmt: skip
 """The same for `gcloud auth application-default login`."""
+WORKFORCE_POOL = "locations/global/workforcePools/emulator-workforce"
+IDENTITY_PROVIDER = "emulator-idp"
+"""The workforce pool, and the provider in it through which people sign in with a browser."""
 REFRESH_MARK = f"{jose.KEY_MARK}1//0"
 """What every refresh token of ours begins with."""
 PASSWORD = "emulator"
@@ -172,6 +175,7 @@ class World:
         kept.client_secret = kept.client_secret or "emulator-secret-" + secrets.token_urlsafe(18)
         kept.refresh_token = kept.refresh_token or f"{REFRESH_MARK}{secrets.token_urlsafe(48)}"
         self.clients = dict([(kept.client_id, kept.client_secret), OTHER_CLIENT, GCLOUD_CLIENT, GCLOUD_ADC_CLIENT])
+        self.workforce_token = kept.other("workforce token", lambda: f"{REFRESH_MARK}{secrets.token_urlsafe(48)}")
         self.grants = grants or Grants()
         self.aws_key = AwsKey(
             kept.other("aws key id", lambda: f"ASIAEMULATOR{secrets.token_hex(4).upper()}"),
@@ -191,6 +195,11 @@ class World:
             bindings.Binding(member, bindings.TOKEN_CREATOR, target) for member, target in _FIRST_BINDINGS
         } | self.federation.bindings
         self.grants.forgive()
+        subject = {"google.subject": ADA, "google.groups": ["everybody", ADA.partition("@")[2]]}
+        principal, members = Provider(WORKFORCE_POOL, IDENTITY_PROVIDER, "oidc").members(subject)
+        session = Grant("workforce", self.kept.client_id, principal, (scopes.CLOUD_PLATFORM,), subject=ADA)
+        session.members = tuple(sorted(members))
+        self.grants.put(session, self.workforce_token)
         self.grants.put(Grant("first", self.kept.client_id, ADA, USER_SCOPES), self.kept.refresh_token)
 
     def account(self, name: str) -> ServiceAccount | None:

@@ -4,12 +4,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from gbearer.emulator.bindings import WORKLOAD_IDENTITY_USER
-from gbearer.emulator.world import AWS_ACCOUNT, LONG, OTHER_TARGET, PROJECT_NUMBER, TARGET
+from gbearer.emulator.world import (
+    AWS_ACCOUNT,
+    IDENTITY_PROVIDER,
+    LONG,
+    OTHER_TARGET,
+    PROJECT_NUMBER,
+    TARGET,
+    WORKFORCE_POOL,
+)
 
 POOL = "emulator-pool"
 POOL_RESOURCE = f"projects/{PROJECT_NUMBER}/locations/global/workloadIdentityPools/{POOL}"
-WORKFORCE = "emulator-workforce"
+WORKFORCE = WORKFORCE_POOL.rpartition("/")[2]
 ISSUER = "https://issuer.emulator.example"
+PEOPLE = "https://people.emulator.example"
 GITHUB = "https://token.actions.githubusercontent.com"
 GITLAB = "https://gitlab.com"
 AZURE = "https://sts.windows.net/8d1f7a34-0000-4000-8000-000000000000/"
@@ -49,13 +58,15 @@ def document() -> dict[str, Any]:
         "azure": _oidc(AZURE, audiences=(AZURE_APP,)),
         "aws-oidc": _oidc(AWS_ISSUER),
     }
+    people = _oidc(PEOPLE)
+    people["attributeMapping"] |= {"google.groups": "assertion.groups", "google.display_name": "assertion.name"}
     everybody = f"principalSet://iam.googleapis.com/{POOL_RESOURCE}/*"
     return {
         "workloadIdentityPools": {
             POOL: {"providers": providers},
             "emulator-disabled": {"disabled": True, "providers": {"oidc": _oidc(ISSUER)}},
         },
-        "workforcePools": {WORKFORCE: {"providers": {"oidc": _oidc(ISSUER)}}},
+        "workforcePools": {WORKFORCE: {"providers": {"oidc": _oidc(ISSUER), IDENTITY_PROVIDER: people}}},
         "bindings": [
             {"serviceAccount": account, "role": WORKLOAD_IDENTITY_USER, "members": [everybody]}
             for account in (TARGET, LONG, OTHER_TARGET)
