@@ -31,7 +31,7 @@ class Gone:
         self.adc = adc
 
 
-def chosen(account: str | None, everybody: bool, look: Look) -> list[str]:
+def chosen(account: str | None, everybody: bool, look: "Look") -> list[str]:
     """The accounts to sign out, by the options; CredentialsNotFound where there is none."""
     folder = logins.folder(look)
     there = [name for name, _ in logins.all_in(folder)]
@@ -47,7 +47,7 @@ def chosen(account: str | None, everybody: bool, look: Look) -> list[str]:
     )
 
 
-def sign_out(account: str, look: Look) -> Gone:
+def sign_out(account: str, look: "Look") -> Gone:
     """Revoke and forget the login of `account`; BadCredentials when it cannot even be forgotten.
 
     First it is revoked, while it is still here to be revoked by a second try; whatever comes of that, it is forgotten.
@@ -95,7 +95,7 @@ def _whole(account: str, file: str) -> "tuple[Info, str, str]":
         return info, "", f"the keyring that has it cannot be used: {error}"
 
 
-def _revoke(secret: str, info: "Info", look: Look) -> str:
+def _revoke(secret: str, info: "Info", look: "Look") -> str:
     """Tell the token's server that it is over (RFC 7009), in the body of a POST; why it was not done, "" if it was."""
     from urllib.parse import urlencode
 

@@ -104,7 +104,8 @@ def all_in(logins: str) -> "list[tuple[str, Info | None]]":
 def prepare(logins: str) -> None:
     """Make the folder, 0700; BadCredentials when nothing could be kept there: found out before a person signs in."""
     try:
-        os.makedirs(logins, mode=0o700, exist_ok=True)
+        for each in (os.path.dirname(logins), logins):
+            os.makedirs(each, mode=0o700, exist_ok=True)
         about = os.stat(logins)
         if hasattr(os, "geteuid") and about.st_uid != os.geteuid():
             raise PermissionError(0, f"the folder belongs to the user with the id {about.st_uid}")
