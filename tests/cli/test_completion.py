@@ -156,6 +156,17 @@ def test_files_where_an_option_or_a_word_is_one(complete: Complete, shell: str) 
     assert complete("gbearer emulator --dir ")[0].rstrip("/") == "d"
 
 
+def test_names_that_only_this_machine_knows(complete: Complete, spawn: Run) -> None:
+    assert complete("gbearer token --profile w") in ([], ["w"]), "there is none yet"
+    for name in ("work", "wild", "home"):
+        assert spawn("profile", "set", name, "source", "gcloud").code == 0
+    assert complete("gbearer token --profile w") == ["wild", "work"]
+    assert complete("gbearer profile use ho") == ["home"]
+    assert complete("gbearer profile ") == ["list", "set", "show", "unset", "use"]
+    assert complete("gbearer profile set work imp") == ["impersonate"]
+    assert complete("gbearer logout --account x") in ([], ["x"]), "nobody is signed in"
+
+
 @pytest.mark.parametrize(
     "typed", ["gbearer frobnicate --x", "gbearer frobnicate ", "gbearer token xyzzy", "gbearer cache list x",
               "gbearer token --source xyzzy", "gbearer token --impersonate x", "gbearer token -- --sou",

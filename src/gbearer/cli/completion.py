@@ -4,7 +4,7 @@ import re
 
 from gbearer.cli import options
 from gbearer.cli.shells import SCRIPTS
-from gbearer.cli.shells.table import COMMAND, FILE, FOLDER, PROFILE, TEXT, Command, Option, Place
+from gbearer.cli.shells.table import ACCOUNT, COMMAND, FILE, FOLDER, PROFILE, TEXT, Command, Option, Place
 from gbearer.errors import UsageError
 
 TYPE_CHECKING = False
@@ -25,10 +25,9 @@ Put the script where the shell finds it, once; it is made anew with each version
   gbearer completion zsh > "${fpath[1]}/_gbearer"                                  (or any other folder of $fpath)
   gbearer completion fish > ~/.config/fish/completions/gbearer.fish
 
-Only the names of profiles are asked of gbearer while you type; everything else is in the script.
+Names of profiles and accounts are asked of gbearer while you type; everything else is in the script.
 """
-_FILES = ("--credentials", "--boundary", "--client-file", "--login-config")
-_FOLDERS = ("--dir",)
+_KINDS = {"--credentials": FILE, "--dir": FOLDER, "--profile": PROFILE, "--account": ACCOUNT, "--use": ACCOUNT}
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 
@@ -70,6 +69,10 @@ def table() -> list[Command]:
             text = (action.help or "").replace("\n", " ")
             if action.option_strings:
                 named.append(Option(tuple(action.option_strings), text, takes, values, _repeats(action)))
+            elif action.metavar == "NAME KEY VALUE":
+                from gbearer.profiles import keys
+
+                places += [Place("NAME", PROFILE, (), False), Place("KEY", TEXT, tuple(sorted(keys.KEYS)), False)]
             else:
                 several = action.nargs in ("*", "+", "...")
                 places.append(Place(str(action.metavar or action.dest), takes, values, several))
@@ -108,12 +111,8 @@ def _takes(
     for name in (*action.option_strings, label):
         if name in known:
             return TEXT, known[name]()
-        if name in _FILES:
-            return FILE, ()
-        if name in _FOLDERS:
-            return FOLDER, ()
-        if name == "--profile":
-            return PROFILE, ()
+        if name in _KINDS:
+            return _KINDS[name], ()
     if re.fullmatch(r"[a-z][a-z-]*(\|[a-z][a-z-]*)+", label):  # dir|list|clear
         return TEXT, tuple(label.split("|"))
     if label == "-- CURL-ARGS":

@@ -29,7 +29,7 @@ FORMATS = ("text", "json")
 
 def add(parser: "argparse.ArgumentParser") -> None:
     """The options of this command."""
-    parser.add_argument("action", metavar="ACTION", help="list, show, set, unset or use")
+    parser.add_argument("action", metavar="list|show|set|unset|use", help="what to do")
     parser.add_argument("words", metavar="NAME KEY VALUE", nargs="*", help="the profile, the option, what it is to be")
     parser.add_argument("--none", action="store_true", help="with use: choose no profile")
     parser.add_argument("--format", metavar="F", default="text", help="of list and show: text (default) or json")

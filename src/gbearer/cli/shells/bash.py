@@ -1,6 +1,6 @@
 """The completion script for bash 4 and later, which also works in the bash 3.2 of a Mac."""
 
-from gbearer.cli.shells.table import COMMAND, PROFILES, Command, Option, Place, quoted, taking, with_curl
+from gbearer.cli.shells.table import ASKED, COMMAND, Command, Option, Place, quoted, taking, with_curl
 
 
 def script(commands: list[Command]) -> str:
@@ -21,7 +21,7 @@ def script(commands: list[Command]) -> str:
         .replace("@TAKING@", taking(commands))
         .replace("@AFTER@", with_curl(commands))
         .replace("@COMMANDS@", " ".join(each.name for each in commands))
-        .replace("@PROFILES@", PROFILES)
+        .replace("@ASKED@", "\n".join(f"        {kind}) values=$({command}) ;;" for kind, command in ASKED.items()))
     )
 
 
@@ -49,7 +49,7 @@ _gbearer() {
         rest=${rest#"$word"}
     done
     COMPREPLY=()
-    local command=${words[1]-} current=${words[number - 1]} option= count=0 options= takes= values= found=
+    local command=${words[1]-} current=${words[number - 1]} option= count=0 options= takes= values=
     if ((number <= 2)); then
         _gbearer_offer "$current" "$current" "@COMMANDS@ --help --version" "$2"
         return 0
@@ -81,10 +81,9 @@ _gbearer() {
     case $takes in
         file) _gbearer_paths -f "$word" "$current" "$2" ;;
         folder) _gbearer_paths -d "$word" "$current" "$2" ;;
-        profile) found=$(@PROFILES@); _gbearer_offer "$word" "$current" "$found" "$2" ;;
-        command) ;;
-        *) _gbearer_offer "$word" "$current" "$values" "$2" ;;
+@ASKED@
     esac
+    _gbearer_offer "$word" "$current" "$values" "$2"
     return 0
 }
 

@@ -1,6 +1,18 @@
 """The completion script for fish 3 and later."""
 
-from gbearer.cli.shells.table import COMMAND, FILE, FOLDER, PROFILE, PROFILES, TEXT, Command, Option, Place, taking
+from gbearer.cli.shells.table import (
+    ACCOUNT,
+    ASKED,
+    COMMAND,
+    FILE,
+    FOLDER,
+    PROFILE,
+    TEXT,
+    Command,
+    Option,
+    Place,
+    taking,
+)
 
 
 def script(commands: list[Command]) -> str:
@@ -21,7 +33,7 @@ def script(commands: list[Command]) -> str:
                 lines.append(f"complete -c gbearer -n '__gbearer_word {command.name}{at}' {text}")
     lines += [f"complete -c gbearer -n '__gbearer_in {' '.join(names)}' {text}" for text, names in shared.items()]
     text = _FISH.replace("@LINES@", "\n".join(lines)).replace("@TAKING@", taking(commands))
-    return text.replace("@PROFILES@", PROFILES)
+    return text.replace("@PROFILES@", ASKED[PROFILE]).replace("@ACCOUNTS@", ASKED[ACCOUNT])
 
 
 def _fish_option(option: Option) -> str:
@@ -39,6 +51,7 @@ def _fish_value(what: "Option | Place") -> str:
         FILE: "-F -a '(__gbearer_at_file)'",
         FOLDER: "-a '(__fish_complete_directories (commandline -ct))'",
         PROFILE: "-a '(__gbearer_profiles)'",
+        ACCOUNT: "-a '(__gbearer_accounts)'",
         COMMAND: "-a '(__gbearer_curl)'",
     }[what.takes]
 
@@ -83,6 +96,10 @@ end
 
 function __gbearer_profiles
     @PROFILES@
+end
+
+function __gbearer_accounts
+    @ACCOUNTS@
 end
 
 function __gbearer_at_file -d 'Paths after @'

@@ -2,10 +2,15 @@
 
 from typing import NamedTuple
 
-TEXT, FILE, FOLDER, PROFILE, COMMAND = "text", "file", "folder", "profile", "command"
-"""A value is: known words or anything, a path (also after @), a folder, a profile's name, another program's words."""
-PROFILES = "command gbearer profile list --format names 2>/dev/null"
-"""The one thing that a script asks of gbearer, and only where the name of a profile is typed."""
+TEXT, FILE, FOLDER, COMMAND = "text", "file", "folder", "command"
+"""A value is: known words or anything, a path (also after @), a folder, another program's words."""
+PROFILE, ACCOUNT = "profile", "account"
+"""Or what only this machine knows: a profile's name, an account that is signed in."""
+ASKED = {
+    PROFILE: "command gbearer profile list 2>/dev/null | sed 's/^..//; s/ .*//'",
+    ACCOUNT: "command gbearer login --list 2>/dev/null | sed 's/^..//; s/ .*//'",
+}
+"""How a script asks gbearer for these, and only where one of them is typed."""
 
 
 class Option(NamedTuple):

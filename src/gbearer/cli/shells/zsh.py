@@ -1,11 +1,12 @@
 """The completion script for zsh: a file `_gbearer` in a folder of $fpath, or sourced."""
 
 from gbearer.cli.shells.table import (
+    ACCOUNT,
+    ASKED,
     COMMAND,
     FILE,
     FOLDER,
     PROFILE,
-    PROFILES,
     TEXT,
     Command,
     Option,
@@ -25,7 +26,7 @@ def script(commands: list[Command]) -> str:
         lines = " \\\n".join(f"                {spec}" for spec in specs)
         cases.append(f"        {command.name})\n            _arguments -S : \\\n{lines} ;;")
     text = _ZSH.replace("@NAMES@", names).replace("@CASES@", "\n".join(cases))
-    return text.replace("@AFTER@", with_curl(commands)).replace("@PROFILES@", PROFILES)
+    return text.replace("@AFTER@", with_curl(commands)).replace("@ASKED@", "\n".join(map(_asking, ASKED)))
 
 
 def _zsh_text(text: str) -> str:
@@ -38,7 +39,9 @@ def _zsh_text(text: str) -> str:
 def _zsh_action(what: "Option | Place") -> str:
     if what.takes == TEXT:
         return f"({' '.join(what.values)})" if what.values else " "
-    return {FILE: "_gbearer_files", FOLDER: "_files -/", PROFILE: "_gbearer_profiles"}[what.takes]
+    return {FILE: "_gbearer_files", FOLDER: "_files -/", PROFILE: "_gbearer_profile", ACCOUNT: "_gbearer_account"}[
+        what.takes
+    ]
 
 
 def _zsh_option(option: Option) -> str:
@@ -49,6 +52,16 @@ def _zsh_option(option: Option) -> str:
     others = "*" if option.repeats else f"({' '.join(option.names)})"
     specs = [f"{others}{name}{'=' if value and name.startswith('--') else ''}{text}{value}" for name in option.names]
     return " ".join(map(quoted, specs))
+
+
+def _asking(kind: str) -> str:
+    """The function that offers what gbearer answers."""
+    return f"""\
+_gbearer_{kind}() {{
+    local -a names=(${{(f)"$({ASKED[kind]})"}})
+    (( $#names )) && compadd -- $names
+}}
+"""
 
 
 def _zsh_place(number: int, place: Place) -> str:
@@ -86,11 +99,7 @@ _gbearer() {
     esac
 }
 
-_gbearer_profiles() {
-    local -a names=(${(f)"$(@PROFILES@)"})
-    (( $#names )) && compadd -- $names
-}
-
+@ASKED@
 _gbearer_files() {
     compset -P '@'
     _files
