@@ -39,9 +39,13 @@ def mint(
     ask = Ask(**options)
     source = sources.locate(ask, look, way)
     full = ask.replace(impersonate=(*source.impersonate, *ask.impersonate))
-    base_ask = exchange.needs_base(full)
-    base = None if base_ask is None else exchange.token(base_ask, source, way, None, clock)
-    return exchange.token(full, source, way, base, clock)
+
+    def made(ask: Ask) -> Token:
+        base_ask = exchange.needs_base(ask)
+        base = None if base_ask is None else made(base_ask)
+        return exchange.token(ask, source, way, base, clock)
+
+    return made(full)
 
 
 def refusal(kind: type[Error], em: Emulator, /, **options: Any) -> str:

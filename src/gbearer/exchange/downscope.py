@@ -117,5 +117,6 @@ def _scope(said: Said, ask: "Ask", source: "Source", base: Token | None) -> Erro
         return Denied(message, why=why, fix=fix)
     if source.kind in ("authorized_user", "external_account_authorized_user") and not ask.impersonate:
         login = source.sign_in or "gcloud auth application-default login"
-        return LoginRequired(message, why=why, fix=f"sign in with it: `{login} --scopes={CLOUD_PLATFORM}`")
+        option = "scope" if login.startswith("gbearer ") else "scopes"
+        return LoginRequired(message, why=why, fix=f"sign in with it: `{login} --{option}={CLOUD_PLATFORM}`")
     return Denied(message, why=why, fix="use a credential with the scope cloud-platform")
