@@ -31,6 +31,7 @@ from gbearer.model import Ask
 
 KEY, USER, IMPERSONATED, MACHINE = "key.json", "user.json", "impersonated.json", ""
 INFO = ("default", 200)
+UNIVERSE = ("universe-domain", 404)
 ACCESS: list[tuple[str, dict[str, Any], str, list[tuple[str, int]]]] = [
     (KEY, {}, ROBOT, [("token", 200)]),
     (USER, {}, ADA, [("token", 200)]),
@@ -39,7 +40,7 @@ ACCESS: list[tuple[str, dict[str, Any], str, list[tuple[str, int]]]] = [
     (KEY, {"impersonate": (TARGET,)}, TARGET, [("token", 200), ("generateAccessToken", 200)]),
     (KEY, {"impersonate": (MIDDLE, TARGET2)}, TARGET2, [("token", 200), ("generateAccessToken", 200)]),
     (USER, {"impersonate": (TARGET,)}, TARGET, [("token", 200), ("generateAccessToken", 200)]),
-    (MACHINE, {"impersonate": (TARGET,)}, TARGET, [INFO, ("token", 200), ("generateAccessToken", 200)]),
+    (MACHINE, {"impersonate": (TARGET,)}, TARGET, [UNIVERSE, INFO, ("token", 200), ("generateAccessToken", 200)]),
     (KEY, {"subject": ADA}, ADA, [("token", 200)]),
     (KEY, {"subject": ADA, "impersonate": (ROBOT,)}, ADA, [("token", 200), ("signJwt", 200), ("token", 200)]),
 ]
@@ -50,7 +51,7 @@ IDENTITY: list[tuple[str, dict[str, Any], str, list[tuple[str, int]]]] = [
     (KEY, {"impersonate": (TARGET,)}, TARGET, [("token", 200), ("generateIdToken", 200)]),
     (KEY, {"impersonate": (MIDDLE, TARGET2)}, TARGET2, [("token", 200), ("generateIdToken", 200)]),
     (USER, {"impersonate": (TARGET,)}, TARGET, [("token", 200), ("generateIdToken", 200)]),
-    (MACHINE, {"impersonate": (TARGET,)}, TARGET, [INFO, ("token", 200), ("generateIdToken", 200)]),
+    (MACHINE, {"impersonate": (TARGET,)}, TARGET, [UNIVERSE, INFO, ("token", 200), ("generateIdToken", 200)]),
 ]
 
 

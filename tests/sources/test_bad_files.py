@@ -249,12 +249,6 @@ def test_impersonation_files_that_lead_nowhere(tmp_path: Path, change: dict[str,
     assert says in text
 
 
-@pytest.mark.parametrize("document", [KEY, USER, IMPERSONATED])
-def test_another_universe_is_refused_and_not_half_supported(tmp_path: Path, document: dict[str, Any]) -> None:
-    path = write(tmp_path / "key.json", document | {"universe_domain": "apis-tpc.example"})
-    assert "apis-tpc.example" in refusal(BadCredentials, {}, credentials=path)
-
-
 @pytest.mark.parametrize(
     ("document", "secret"),
     [(KEY, "private key"), (USER, "refresh token"), (IMPERSONATED, "refresh token"),

@@ -67,7 +67,7 @@ def check(ask: "Ask", source: "Source", env: "Mapping[str, str]", transport: "Tr
     UsageError for what there is in Google's own universe only.
     """
     given = of_environment(env)
-    if given or ask.impersonate or ask.subject or ask.boundary:
+    if given or ask.impersonate or ask.boundary:
         of_source(source, transport)
     if given and source.universe != given:
         raise mismatch(source.universe, source.where, given)
