@@ -38,9 +38,9 @@ dl { margin-top: 22px; border-top: 1px solid var(--line); }
 dl div { display: flex; gap: 16px; padding: 11px 0; border-bottom: 1px solid var(--line); font-size: 14.5px; }
 dt { flex: 0 0 92px; color: var(--soft); }
 dd { min-width: 0; overflow-wrap: anywhere; }
-pre { margin-top: 18px; padding: 13px 15px; border: 1px solid var(--line); border-radius: 10px; background: var(--code);
-  font: 13.5px/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace; white-space: pre-wrap;
-  overflow-wrap: anywhere; }
+.next { margin-top: 20px; padding: 13px 16px; border: 1px solid var(--line); border-radius: 10px;
+  background: var(--code); color: var(--text); font-size: 15px; white-space: pre-line; }
+.next b { display: block; font-size: 13px; font-weight: 600; color: var(--soft); }
 footer { margin-top: 20px; font-size: 14px; color: var(--soft); text-align: center; }
 @media (max-width: 520px) { main { padding: 26px 22px; } }
 @media (forced-colors: active) { main, .sign { border: 1px solid; } }
@@ -60,7 +60,7 @@ _LINE = 'fill="none" stroke="currentColor" stroke-width="2.4" stroke-linecap="ro
 _SVG = f'<svg viewBox="0 0 24 24" aria-hidden="true" {_LINE}>'
 _BRAND = f'{_SVG}<circle cx="8" cy="12" r="5"/><path d="M13 12h9M18 12v4"/></svg>'
 _GOOD = f'{_SVG}<path d="M5 12.5l4.6 4.6L19.5 7"/></svg>'
-_BAD = f'{_SVG}<path d="M12 6v7M12 17.6v.1"/></svg>'
+_BAD = f'{_SVG}<path d="M12 4.5v9M12 18.6v.2"/></svg>'
 
 
 class Page:
@@ -75,7 +75,8 @@ class Page:
 
 def success(account: str, scopes: "Iterable[str]", emulator: bool) -> Page:
     """Signed in, and as whom."""
-    short = ", ".join(scope.rpartition("/auth/")[2] or scope for scope in scopes)
+    names = (scope.rpartition("/auth/")[2] or scope for scope in scopes)
+    short = ", ".join(name.removeprefix("userinfo.") for name in names if name != "openid")
     rows = [("Account", account), ("May use", short)]
     facts = "".join(f"<div><dt>{name}</dt><dd>{html.escape(value)}</dd></div>" for name, value in rows if value)
     body = f"<p>gbearer on this machine can now get tokens for you.</p><dl>{facts}</dl>"
@@ -85,7 +86,7 @@ def success(account: str, scopes: "Iterable[str]", emulator: bool) -> Page:
 def failure(error: "Error", emulator: bool) -> Page:
     """Not signed in: the same three things that the terminal says."""
     body = f"<p>{html.escape(_sentence(error.why))}</p>" if error.why else ""
-    body += f"<pre>{html.escape(error.fix)}</pre>" if error.fix else ""
+    body += f'<p class="next"><b>What to do</b>{html.escape(error.fix)}</p>' if error.fix else ""
     return _page(400, _sentence(error.message).rstrip("."), body, good=False, emulator=emulator)
 
 
