@@ -58,18 +58,18 @@ def accounts(request: str, asked: Asked, people: Iterable[User]) -> bytes:
     """Whom to sign in as; the hinted person stands first."""
     hinted = asked.hint.lower()
     rows = "".join(
-        f'<li><button name="account" value="{escape(one.email)}"{" autofocus" if one.email == hinted else ""}>'
+        f'<li><button name="account" value="{escape(one.email)}">'
         f"{_face(one.name)}<span class=who><b>{escape(one.name)}</b><span>{escape(one.email)}</span></span>"
         f"{'<i>suggested</i>' if one.email == hinted else ''}</button></li>"
         for one in sorted(people, key=lambda one: one.email != hinted)
     )
     if asked.provider is not None:
-        title, place = f"Sign in at {asked.provider.name}", f"the workforce pool {asked.provider.pool.split('/')[-1]}"
+        title, place = f"Sign in at {asked.provider.name}", f"for the pool {asked.provider.pool.split('/')[-1]}, "
     else:
-        title, place = "Choose an account", "the emulator"
+        title, place = "Choose an account", ""
     return _page(
         title,
-        f"<h1>{escape(title)}</h1><p class=lead>to continue from {escape(place)} to "
+        f"<h1>{escape(title)}</h1><p class=lead>{escape(place)}to continue to "
         f"<strong>{escape(words.client(asked.client_id))}</strong></p>"
         f'<form method="post" action="{ACCOUNT}"><input type="hidden" name="request" value="{escape(request)}">'
         f'<ul class="people">{rows}</ul></form>',
@@ -102,8 +102,8 @@ def consent(request: str, asked: Asked, person: User) -> bytes:
         f'<h2>It will be able to</h2><ul class="scopes">{rows}</ul>'
         '<div class="buttons"><button name="decision" value="deny">Cancel</button>'
         '<button class="yes" name="decision" value="allow">Allow</button></div></form>'
-        f"<p class=fine>Client <code>{escape(asked.client_id)}</code><br>"
-        f"You will be sent back to <code>{escape(asked.redirect_uri)}</code></p>",
+        f"<p class=fine>It is the client<code>{escape(asked.client_id)}</code></p>"
+        f"<p class=fine>You will be sent back to<code>{escape(asked.redirect_uri)}</code></p>",
     )
 
 
