@@ -231,9 +231,10 @@ def check_field(field: str, value: str, where: str, env: "Mapping[str, str]", *,
         return url
     if trust and (url.scheme == "https" or is_loopback(url.host)):
         return url
+    whose = "Google's" if universe == UNIVERSE else f"the universe {universe}"
     raise BadCredentials(
         f"{field} in {where} names {url.origin}",
-        why=f"a secret would be sent there, and it is no host of Google's for {field}; nothing was sent",
+        why=f"a secret would be sent there, and it is no host of {whose} for {field}; nothing was sent",
         fix=(
             f"if this is the gbearer emulator, export {EMULATOR_VARIABLE}={url.host}:{url.port}"
             if is_loopback(url.host) and url.scheme == "http"

@@ -50,10 +50,10 @@ def find(env: Mapping[str, str], *, look: Look | None = None, **options: Any) ->
     return sources.locate(Ask(**options), look, Transport(look.env)), look
 
 
-def refusal(kind: type[Error], env: Mapping[str, str], **options: Any) -> str:
-    """The whole text of the error, which is of exactly the class `kind`."""
+def refusal(expected: type[Error], env: Mapping[str, str], /, **options: Any) -> str:
+    """The whole text of the error, which is of exactly the class `expected`."""
     with pytest.raises(Error) as caught:
         find(env, **options)
-    assert type(caught.value) is kind, caught.value
+    assert type(caught.value) is expected, caught.value
     assert caught.value.fix
     return str(caught.value)
