@@ -23,7 +23,7 @@ def explain(said: Said, ask: "Ask", source: "Source") -> Error:
         return BadCredentials(
             f"Google does not accept the OAuth client in {source.where}",
             why=said.words,
-            fix=f"sign in anew: `{_LOGIN}`" if person else "get the file anew from Google",
+            fix=_new_client(source) if person else "get the file anew from Google",
         )
     if said.code == "invalid_scope":
         return _scope(said, ask, source, person)
@@ -91,18 +91,31 @@ def _about_time(text: str) -> bool:
 def _user_grant(said: Said, source: "Source") -> Error:
     """`invalid_grant` for a person's refresh token: nobody but that person can help."""
     whose = f" of {source.principal}" if source.principal else ""
-    login = "run " + (f"`{_LOGIN}`" if source.gcloud else f"`{_LOGIN}`, or get {source.where} anew where it came from")
     if said.subtype in ("invalid_rapt", "rapt_required") or "rapt" in said.text.lower():
         return LoginRequired(
             f"the login{whose} in {source.where} needs reauthentication",
             why=f"the organisation asks its people to sign in again now and then; {said.words}",
-            fix=login,
+            fix=_anew(source),
         )
+    testing = " (after 7 days, while the client's consent screen is in testing)" if source.name == "login" else ""
     return LoginRequired(
         f"the login{whose} in {source.where} has ended",
-        why=f"it was revoked, has expired, or the password was changed; {said.words}",
-        fix=login,
+        why=f"it was revoked, has expired{testing}, or the password was changed; {said.words}",
+        fix=_anew(source),
     )
+
+
+def _anew(source: "Source") -> str:
+    """How a person signs in again, so that this very credential is good again."""
+    run = f"run `{source.sign_in or _LOGIN}`"
+    at_home = source.gcloud or source.name in ("login", "gcloud")
+    return run if at_home else f"{run}, or get {source.where} anew where it came from"
+
+
+def _new_client(source: "Source") -> str:
+    if source.name == "login":
+        return f"make a new client of the type Desktop app, and sign in with it: `{source.sign_in} --client-file FILE`"
+    return f"sign in anew: `{source.sign_in or _LOGIN}`"
 
 
 def _delegation(said: Said, ask: "Ask", source: "Source") -> Error:
@@ -126,10 +139,15 @@ def _scope(said: Said, ask: "Ask", source: "Source", person: bool) -> Error:
     wanted = " ".join(ask.scopes or source.default_scopes(ask))
     if person:
         scopes = ",".join(["openid", "https://www.googleapis.com/auth/cloud-platform", *ask.scopes])
+        with_it = f"`{_LOGIN} --scopes={scopes}`"
+        if source.name == "login":
+            with_it = f"`{source.sign_in} --scope {','.join(['cloud-platform', *ask.scopes])}`"
+        elif source.sign_in:
+            with_it = "`gbearer login --scope`, which asks for whatever is named"
         return UsageError(
             f"the login in {source.where} does not grant {wanted}",
             why=f"a login has the scopes it was made with; {said.words}",
-            fix=f"drop --scope, or sign in with it: `{_LOGIN} --scopes={scopes}`",
+            fix=f"drop --scope, or sign in with it: {with_it}",
         )
     if ask.kind == "id":
         return UsageError(

@@ -32,7 +32,7 @@ def direct(ask: "Ask", source: "Source", watch: "Watch", clock: "Callable[[], fl
             raise LoginRequired(
                 f"the login in {source.where} gives no ID token",
                 why="it was made without the scope openid",
-                fix="gcloud auth application-default login",
+                fix=source.sign_in or "gcloud auth application-default login",
             )
         return identity(value, ask, source.principal, source.where, watch, clock)
     scopes = tuple(ask.scopes or source.default_scopes(ask))

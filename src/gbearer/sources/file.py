@@ -165,7 +165,7 @@ def _unknown(info: dict[str, object], kind: object, where: str) -> BadCredential
         return BadCredentials(
             f"{where} is an OAuth client file ({client!r}), not a credential",
             why="it names an application; nobody has signed in with it",
-            fix="run `gcloud auth application-default login --client-id-file=FILE` with it, or use a key",
+            fix="sign in with it: `gbearer login --client-file FILE`, or use a key",
         )
     if kind is None:
         raw = "access_token" in info
