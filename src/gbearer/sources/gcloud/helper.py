@@ -75,7 +75,7 @@ def source(account: str, why: str, pinned: str, look: "Look") -> Source:
 
     def make(ask: "Ask", transport: "Transport") -> Asked:
         _check_possible(ask, path)
-        return Asked(lambda: _answer(path, account, look, transport))
+        return Asked(lambda: _timed(path, account, look, transport))
 
     found = Source("gcloud", make, principal=account, scopes=(), where=f"{path} config config-helper")
     found.patience = SECONDS
@@ -86,23 +86,29 @@ def source(account: str, why: str, pinned: str, look: "Look") -> Source:
     return found
 
 
-def _answer(path: str, account: str, look: "Look", transport: "Transport") -> tuple[str, "Any"]:
+def _timed(path: str, account: str, look: "Look", transport: "Transport") -> tuple[str, "Any"]:
+    begun = time.monotonic()
+    answered = answer(path, account, look, SECONDS)
+    transport.allow(time.monotonic() - begun)
+    return answered
+
+
+def answer(path: str, account: str, look: "Look", seconds: float) -> tuple[str, "Any"]:
+    """(token, its end as google-auth has it) from the gcloud at `path`, which may take so many seconds; our errors."""
     argv = [path, "config", "config-helper", "--format=json", "--force-auth-refresh"]
     argv += [f"--account={account}"] if account else []
-    begun = time.monotonic()
     try:
-        ended = program.run(argv, {**look.env, **_NO_CHAIN}, SECONDS)
+        ended = program.run(argv, {**look.env, **_NO_CHAIN}, seconds)
     except (OSError, ValueError) as error:
         raise BadCredentials(
             f"{path} cannot be run",
             why=str(getattr(error, "strerror", None) or error).lower(),
             fix="install gcloud anew",
         ) from None
-    transport.allow(time.monotonic() - begun)
     said = _said(ended.err)
     by_hand = f"run it by hand: {' '.join(argv)}"
     if ended.status is None:
-        raise Unreachable("gcloud did not end in time", why=f"it was given {SECONDS:.0f} s; {said}", fix=by_hand)
+        raise Unreachable("gcloud did not end in time", why=f"it was given {seconds:.0f} s; {said}", fix=by_hand)
     if ended.status:
         if _LOGIN.search(said):
             sign_in = f"run `gcloud auth login {account}`".rstrip()
