@@ -40,7 +40,7 @@ LONG = b'{"type": "service_account", "x": "' + b"x" * (1 << 20) + b'"}'
         (json.dumps({"web": {"client_id": "x"}}).encode(), "an OAuth client file ('web')"),
         (b'{"type": "external_account"}', "audience is missing; subject_token_type is missing"),
         (b'{"type": "external_account_authorized_user"}', "refresh_token is missing; token_url is missing"),
-        (b'{"type": "gdch_service_account"}', "does not read yet"),
+        (b'{"type": "gdch_service_account"}', "project is missing; private_key_id is missing"),
     ],
 )
 def test_content_that_is_no_credential(tmp_path: Path, content: bytes, says: str) -> None:
