@@ -123,7 +123,7 @@ def _list(state: State, call: Call, bucket: str) -> web.StreamResponse:
     access.check(state, call, roles.LIST, bucket, list_prefix=query.get("prefix"))
     try:
         most = min(int(query.get("maxResults", _PAGE)), _PAGE)
-        after = base64.urlsafe_b64decode(query.get("pageToken", "")).decode()
+        after = base64.b64decode(query.get("pageToken", ""), b"-_", validate=True).decode()
     except (ValueError, binascii.Error):
         most, after = 0, ""
     if most < 1:
