@@ -36,22 +36,22 @@ def begin(client: "Client", service: "Service", scopes: tuple[str, ...], redirec
     """(the flow, the URL to open, its state); the verifier (RFC 7636, S256) and the state are new and random."""
     from google_auth_oauthlib.flow import Flow  # type: ignore[import-untyped]
 
-    # The address of the token endpoint as Google publishes it: where it is sent is the transport's to say.
+    # Addresses as Google publishes them: where they lead with an emulator is said by `service.page` and the transport.
     config = {
         "client_id": client.id,
         "client_secret": client.secret,
-        "auth_uri": service.auth_url,
-        "token_uri": _public(service),
+        "auth_uri": _public(service.auth_url, "auth.cloud.google"),
+        "token_uri": _public(service.token_url, f"sts.{endpoints.UNIVERSE}"),
     }
     flow = Flow.from_client_config({"installed": config}, scopes=list(scopes), redirect_uri=redirect_uri)
     url, state = flow.authorization_url(**service.more)
     return flow, url, state
 
 
-def _public(service: "Service") -> str:
-    """The token endpoint over https: oauthlib takes no other, and with an emulator the host is only a name."""
-    url = endpoints.parse(service.token_url)
-    return service.token_url if url.scheme == "https" else f"https://sts.{endpoints.UNIVERSE}{url.target}"
+def _public(text: str, host: str) -> str:
+    """An address over https: oauthlib takes no other, and with an emulator the host is only a name."""
+    url = endpoints.parse(text)
+    return text if url.scheme == "https" else f"https://{host}{url.target}"
 
 
 def redeem(
