@@ -32,7 +32,9 @@ main { width: 100%; max-width: 480px; padding: 36px 36px 32px; background: var(-
 .sign svg { display: block; width: 28px; height: 28px; }
 .good .sign { color: var(--good); background: var(--good-bg); }
 .bad .sign { color: var(--bad); background: var(--bad-bg); }
-h1 { font-size: 24px; line-height: 1.25; letter-spacing: -.02em; font-weight: 650; overflow-wrap: anywhere; }
+h1 { font-size: 24px; line-height: 1.25; letter-spacing: -.02em; font-weight: 650; overflow-wrap: anywhere;
+  text-wrap: balance; }
+p, footer { text-wrap: pretty; }
 p { margin-top: 10px; color: var(--soft); overflow-wrap: anywhere; }
 dl { margin-top: 22px; border-top: 1px solid var(--line); }
 dl div { display: flex; gap: 16px; padding: 11px 0; border-bottom: 1px solid var(--line); font-size: 14.5px; }
