@@ -111,7 +111,7 @@ def _set(args: "argparse.Namespace", world: "World", look: Look) -> None:  # noq
 
     _count(args, 3, 1000, "gbearer profile set NAME KEY VALUE")
     name, key, *given = args.words
-    key = key.removeprefix("--").lower().replace("_", "-")
+    key = key.lower().replace("_", "-")
     kind = keys.KEYS.get(key)
     if len(given) > 1 and kind not in (keys.LIST, None):
         raise UsageError(
@@ -130,7 +130,7 @@ def _unset(args: "argparse.Namespace", world: "World", look: Look) -> None:  # n
     from gbearer.profiles import edit
 
     _count(args, 1, 1000, "gbearer profile unset NAME [KEY...]")
-    edit.unset(look, args.words[0], [key.removeprefix("--").lower().replace("_", "-") for key in args.words[1:]])
+    edit.unset(look, args.words[0], [key.lower().replace("_", "-") for key in args.words[1:]])
 
 
 def _use(args: "argparse.Namespace", world: "World", look: Look) -> None:  # noqa: ARG001

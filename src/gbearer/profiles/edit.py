@@ -61,6 +61,8 @@ def unset(look: "Look", name: str, options: list[str]) -> None:
             del lines[used.line - 1 - (len(section.values) if used.line > section.line else 0)]
         at = section.line - 1 - (1 if used is not None and used.text == name and used.line < section.line else 0)
         del lines[at - 1 if at and not lines[at - 1].strip() else at : at + 1]  # with the empty line above it
+        while not at and lines and not lines[0].strip():
+            del lines[0]
 
     _change(look, change)
 
