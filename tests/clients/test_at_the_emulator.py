@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import urllib3
 
 from clients.hands import CLOUD, PRINCIPAL, TARGET, asked, caller, gcloud, inherited
 from gbearer.emulator import Emulator
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.slow
 KINDS = ("file", "url", "executable", "saml", "x509", "aws")
 NAMES = [f"external-{kind}{acting}.json" for kind in KINDS for acting in ("", "-impersonated")]
 LIBRARY = "google-auth-library@10"
+GOOGLES, OTHERS = "storage.googleapis.com", "storage.emulator-universe.example"
 PYTHON = """
 import json, os, sys
 import google.auth, google.auth.transport.requests
@@ -42,6 +44,30 @@ for (const keyFile of process.argv.slice(3)) {
   tokens.push((await client.getAccessToken()).token);
 }
 console.log(JSON.stringify(tokens));
+"""
+NODE_ELSEWHERE = """
+import fs from "fs";
+import { DownscopedClient, GdchClient, GoogleAuth } from "google-auth-library";
+const [folder, emulator, cloud] = process.argv.slice(2);
+const said = {};
+for (const name of ["gdch.json", "gdch-tls.json"]) {
+  const client = new GdchClient();
+  client.fromJSON(JSON.parse(fs.readFileSync(`${folder}/${name}`)));
+  const url = (name === "gdch.json" ? emulator : emulator.replace("http:", "https:")) + "/gdch/store";
+  said[name] = (await client.createWithGdchAudience(url).request({ url })).data.caller.principal;
+}
+const access = { availablePermissions: ["inRole:roles/storage.objectViewer"] };
+access.availableResource = "//storage.googleapis.com/projects/_/buckets/emulator-bucket";
+const credentialAccessBoundary = { accessBoundary: { accessBoundaryRules: [access] } };
+const keyFile = `${folder}/clients/external-file.json`;
+const authClient = await new GoogleAuth({ keyFile, scopes: [cloud] }).getClient();
+const client = new DownscopedClient({ authClient, credentialAccessBoundary });
+const Sts = client.stsCredential.constructor;  // its endpoint is Google's, and nothing that is public changes it
+client.stsCredential = new Sts({ tokenExchangeEndpoint: `${emulator}/v1/token` });
+said.bounded = (await client.getAccessToken()).token;
+const other = await new GoogleAuth({ keyFile: `${folder}/key-universe.json`, scopes: [cloud] }).getClient();
+said.universe = (await other.getRequestHeaders("https://storage.emulator-universe.example/")).get("authorization");
+console.log(JSON.stringify(said));
 """
 
 
@@ -140,3 +166,26 @@ def test_google_auth_library_for_node(node_modules: Path, em: Emulator, client_e
     script = node_modules / "tokens.mjs"
     script.write_text(NODE)
     check(em, printed(["node", str(script)], client_env, em))
+
+
+def test_node_at_distributed_cloud_downscoping_and_in_another_universe(
+    node_modules: Path, em: Emulator, client_env: dict[str, str]
+) -> None:
+    script = node_modules / "elsewhere.mjs"
+    script.write_text(NODE_ELSEWHERE)
+    done = subprocess.run(
+        ["node", str(script), str(em.dir), em.url, CLOUD], env=client_env, capture_output=True, text=True, timeout=60,
+        check=False, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    identity = "system:serviceaccount:emulator-project:emulator-workload"
+    assert (said["gdch.json"], said["gdch-tls.json"]) == (identity, identity)
+
+    def listed(bucket: str, host: str, authorization: str) -> int:
+        headers = {"Host": host, "Authorization": authorization}
+        return urllib3.request("GET", f"{em.url}/storage/v1/b/{bucket}/o", headers=headers, retries=False).status
+
+    bounded = f"Bearer {said['bounded']}"
+    assert [listed(bucket, GOOGLES, bounded) for bucket in ("emulator-bucket", "emulator-other")] == [200, 403]
+    assert [listed("emulator-bucket", host, said["universe"]) for host in (OTHERS, GOOGLES)] == [200, 401]
