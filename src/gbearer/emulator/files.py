@@ -187,6 +187,7 @@ def exports(directory: Path, url: str) -> dict[str, str]:
         "CLOUDSDK_AUTH_TOKEN_INTROSPECTION_ENDPOINT": f"{url}/v1/introspect",
         "OAUTHLIB_INSECURE_TRANSPORT": "1",
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS": f"{url}/",
+        "CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDRESOURCEMANAGER": f"{url}/",
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",
     }

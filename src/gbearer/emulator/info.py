@@ -1,5 +1,6 @@
 """Questions about tokens, people and projects: tokeninfo, userinfo, revoke, and the project lookup."""
 
+import json
 from typing import Any
 
 from aiohttp import web
@@ -10,6 +11,7 @@ from gbearer.emulator.answers import (
     Refusal,
     api_refusal,
     encode,
+    invalid_argument,
     json_answer,
     oauth_refusal,
     scope_insufficient,
@@ -132,3 +134,16 @@ async def project(state: State, call: Call) -> web.StreamResponse:
             "createTime": "2020-01-01T00:00:00.000Z",
         }
     )
+
+
+async def permissions(state: State, call: Call) -> web.StreamResponse:
+    """`POST /v1/projects/{id}:testIamPermissions`: everybody has every permission on the one project there is."""
+    gateway.authenticate(state, call, (scopes.CLOUD_PLATFORM,))
+    try:
+        asked = json.loads(await call.request.read() or b"{}")["permissions"]
+    except (ValueError, KeyError, TypeError):
+        raise invalid_argument() from None
+    if not isinstance(asked, list) or not all(isinstance(one, str) for one in asked):
+        raise invalid_argument()
+    here = call.args[0] in (PROJECT_ID, str(PROJECT_NUMBER))
+    return json_answer({"permissions": asked} if here and asked else {})

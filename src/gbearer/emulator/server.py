@@ -54,6 +54,7 @@ _ROUTES: list[tuple[str, re.Pattern[str], Handler]] = [
         ("GET POST", "/oauth2/(v1|v2|v3)/userinfo(?:/v2/me)?", info.userinfo),
         ("GET POST", "/(?:o/oauth2/)?revoke", info.revoke),
         ("GET", r"/v1/projects/([^/:]+)", info.project),
+        ("POST", r"/v1/projects/([^/:]+):testIamPermissions", info.permissions),
         ("*", r"/(?:upload/|download/)?storage/v1(?:/.*)?", api.json_api),
         ("POST", gdch.PATH, gdch.authenticate),
         ("*", r"/gdch/([^/]+)", gdch.service),
