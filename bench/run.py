@@ -20,6 +20,7 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
+import people
 import where
 from measure import GBEARER, HERE, PYTHON, Ratio, ended_well, environment, once, pairs, process, start, table
 
@@ -172,6 +173,7 @@ def main() -> int:
             )
             time.sleep(SETTLE_S)
             rows = startup(em, env, 9 if quick else 60, home)
+            rows += people.rows(em, env, 9 if quick else 60, home, SETTLE_S)
             rows += on_aws(em, env, 9 if quick else 60, home)
             rows += programs(em, env, 2 if quick else 9)
             rows.append(hot(em, env, 5 if quick else 31, 2000 if quick else 20000))
