@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gbearer.errors import BadCredentials, CredentialsNotFound, Error, UsageError
+from gbearer.errors import BadCredentials, CredentialsNotFound, Error, LoginRequired, UsageError
 from gbearer.sources import Look
 from sources.hands import IMPERSONATED, KEY, TARGET, USER, find, refusal, write
 
@@ -105,8 +105,7 @@ def test_each_named_source_looks_there_and_nowhere_else(tmp_path: Path) -> None:
     assert (source.kind, source.fingerprint, look.remember) == ("token", None, False)
     assert find(env, source="metadata")[0].kind == "metadata"  # named: not detected, though NO_GCE_CHECK says no
     assert "--credentials" in refusal(UsageError, env, source="file")
-    for later in ("login", "gcloud"):
-        assert f"--source {later} does not exist in this version" in refusal(UsageError, env, source=later)
+    assert "nobody is signed in with gbearer" in refusal(LoginRequired, env, source="login")
     for vouched in ("aws", "github", "gitlab", "azure"):
         assert f"--source {vouched} needs a provider" in refusal(UsageError, env, source=vouched)
 

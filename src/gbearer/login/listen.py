@@ -171,6 +171,7 @@ class _Handler(BaseHTTPRequestHandler):
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
         """A line of text for what is not answered: other methods and paths, and what is no HTTP."""
         self.close_connection = True
+        self.request_version = self.protocol_version  # also where the request was none: it is answered with a head
         self._send(code, b"There is nothing here.\n", (("Content-Type", "text/plain"), *pages.HEADERS[1:]))
 
     def _send(self, status: int, data: bytes, headers: tuple[tuple[str, str], ...]) -> None:

@@ -199,10 +199,11 @@ def _whole(file: str) -> "Info":
 
 def _document(wish: Wish, granted: "Granted", account: str, app: "Client", place: "Service") -> "Info":
     """The login as a credential file that Google's libraries read as well, and what we note beside it."""
+    now = time.time()
     noted: Info = {
         "id": os.urandom(16).hex(),
         "keyring": False,
-        "made": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "made": f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(now))}.{int(now % 1 * 1000):03d}Z",
         "scopes": list(granted.scopes),
     }
     info: Info = {"type": logins.KINDS[0], "account": account, "client_id": app.id, "client_secret": app.secret}
