@@ -75,6 +75,8 @@ def token(
 
 
 def _made(ask: "Ask", source: "Source", watch: "Watch", base: Token | None, clock: "Callable[[], float]") -> Token:
+    if (base is None) == bool(ask.boundary or ask.impersonate):
+        raise AssertionError("a boundary or an impersonation has a base token, and nothing else has one")
     if base is not None and ask.boundary:
         from gbearer.exchange import downscope
 
