@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import urllib3
 
 from gbearer import boundary
 from gbearer.emulator import Emulator
-from shows.conftest import Run
+from shows.conftest import GBEARER, Run
 from shows.test_right_at_once import is_warm
 
 BUCKET, OTHER = "emulator-bucket", "emulator-other"
@@ -158,6 +159,35 @@ def test_request_makes_the_call_with_it(run: Run) -> None:
     assert (done.returncode, done.stdout) == (0, "An invoice for customer A.\n")
     done = run("request", "GET", f"{url}top.txt?alt=media", "--fail", *HELD_DOWN)
     assert done.returncode == 22
+
+
+def test_ten_processes_with_ten_boundaries_at_once_take_one_base_token(em: Emulator, env: dict[str, str]) -> None:
+    started = [
+        subprocess.Popen(
+            [GBEARER, "token", "--bucket", BUCKET, "--prefix", f"customer-{number}/", "--role", "objectViewer"],
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(10)
+    ]
+    ended = [(*process.communicate(timeout=60), process.returncode) for process in started]
+    assert [(err, code) for _, err, code in ended] == [("", 0)] * 10
+    assert len({out for out, _, _ in ended}) == 10
+    paths = [entry["path"] for entry in em.log()]
+    assert (paths.count("/token"), paths.count("/v1/token")) == (1, 10)
+
+
+def test_whoami_and_the_cache_tell_what_a_token_is_held_down_to(run: Run) -> None:
+    done = run("whoami", "--bucket", BUCKET, "--role", "objectViewer")
+    assert done.returncode == 0
+    assert f"bounded to  roles/storage.objectViewer on {BUCKET}\n" in done.stdout
+    told = json.loads(run("whoami", *HELD_DOWN, "--format", "json").stdout)["boundary"]
+    assert told[0].startswith(f"roles/storage.objectViewer on {BUCKET} where resource.name.startsWith(")
+    listed = run("cache", "list").stdout.splitlines()
+    assert sorted("  bounded  " in line for line in listed) == [False, True, True]
 
 
 def test_a_changed_boundary_file_counts_at_once_on_the_warm_path(

@@ -72,6 +72,18 @@ def for_bucket(bucket: str, prefix: str | None, role: str) -> str:
     return _compact(json.dumps({_RULES: [rule]}), {_OUTER: {_RULES: [rule]}}, f"the boundary for {bucket}")
 
 
+def words(text: str) -> list[str]:
+    """The rules of a canonical boundary, each on one line: the roles, the bucket, and the condition."""
+    import json
+
+    lines = []
+    for rule in json.loads(text)[_OUTER][_RULES]:
+        roles = ", ".join(name.removeprefix("inRole:") for name in rule[_FIELDS[1]])
+        where = rule.get(_FIELDS[2], {}).get("expression", "")
+        lines.append(f"{roles} on {rule[_FIELDS[0]].removeprefix(RESOURCE)}" + (f" where {where}" if where else ""))
+    return lines
+
+
 def _compact(sent: str, whole: "Mapping[str, object]", where: str) -> str:
     import json
 

@@ -3,7 +3,7 @@
 import re
 import time
 
-from gbearer import endpoints, grammar, log, output
+from gbearer import boundary, endpoints, grammar, log, output
 from gbearer.cli import options, say
 from gbearer.errors import CredentialsNotFound, Error
 
@@ -80,6 +80,7 @@ def _facts(answer: "Answer", world: "World", transport: "Transport") -> dict[str
         "profile": None,
         "impersonate": list(ask.impersonate),
         "subject": ask.subject,
+        "boundary": boundary.words(ask.boundary) if ask.boundary else None,
         "scopes": list(scopes),
         "expires_at": output.utc(ends) if ends else None,
         "expires_in": max(0, int(ends - time.time())) if ends else None,
@@ -153,6 +154,7 @@ _LABELS = {
     "profile": "profile",
     "impersonate": "acting as",
     "subject": "acting for",
+    "boundary": "bounded to",
     "scopes": "scopes",
     "expires_at": "until",
     "quota_project": "charged to",
@@ -174,7 +176,7 @@ def _text(facts: dict[str, object], steps: "list[Step]") -> str:
             lines += [f"{label.replace('_', ' '):<11} {text}\n" for label, text in value.items()]
             continue
         if isinstance(value, list):
-            value = (" -> " if name == "impersonate" else " ").join(value)
+            value = {"impersonate": " -> ", "boundary": "; "}.get(name, " ").join(value)
         if name == "expires_at" and value:
             value = f"{value} ({int(str(facts['expires_in'])) // 60} min left)"
         if name == "emulator" and value:
