@@ -376,3 +376,83 @@ def test_on_trust_a_subject_token_is_fetched_in_the_clear(trap: Trap) -> None:
     assert (code, out) == (7, "")
     assert "subject.invalid" in err
     assert {line for line in trap.traffic() if "subject.invalid" in line} == set(trap.traffic()) != set()
+
+
+WORKFORCE = {
+    "token_url": Genuine("https", "sts.googleapis.com", "/v1/oauthtoken"),
+    "token_info_url": Genuine("https", "sts.googleapis.com", INFO_PATH),
+    "revoke_url": Genuine("https", "sts.googleapis.com", "/v1/revoke"),
+}
+
+
+def login_file(trap: Trap, refresh_token: str = "made-up", **fields: str) -> str:
+    """The login of a person of a workforce pool, as it should be but for `fields`."""
+    document = {"type": "external_account_authorized_user", "refresh_token": refresh_token}
+    document |= {"client_id": "client", "client_secret": "secret"}
+    document |= {name: f"{g.scheme}://{g.host}{g.path}" for name, g in WORKFORCE.items()}
+    path = trap.home / "login.json"
+    path.write_text(json.dumps(document | fields))
+    return str(path)
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("field", WORKFORCE)
+def test_a_workforce_login_sends_its_refresh_token_nowhere_else(trap: Trap, field: str, spelling: str) -> None:
+    url = SPELLINGS[spelling](WORKFORCE[field], trap.listener.port)
+    for marked, env in (("made-up", {}), ("emulator-made-up", {"GBEARER_EMULATOR_HOST": trap.em.host})):
+        file = login_file(trap, marked, **{field: url})
+        for command in (("token",), ("whoami",), ("id-token", "--audience", "https://x.run.app")):
+            code, out, err = trap.run(*command, "--credentials", file, **env)
+            assert code == 4, (command, err)
+            assert not out
+            assert field in err
+            assert "made-up" not in err.replace(url, "")
+    assert trap.untouched()
+
+
+UNIVERSES = (
+    "evil.example", "googleapis.com.evil.example", "xn--googleapis-9za.com", "127.0.0.1", "googleapis-com.example",
+    "emulator-evil.example",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("universe", UNIVERSES)
+def test_a_file_does_not_choose_the_universe_that_secrets_go_to(trap: Trap, universe: str) -> None:
+    """All of its hosts are of that universe and none of Google's: only the user's word is missing."""
+    refused = f"universe_domain in {trap.home}"
+    there = {"universe_domain": universe, "token_url": f"https://sts.{universe}/v1/token"}
+    for kind in trap.sources:
+        file = Path(trap.file(kind))
+        document = json.loads(file.read_text()) | there
+        document["service_account_impersonation_url"] = f"https://iamcredentials.{universe}{ACT_PATH}"
+        file.write_text(json.dumps(document))
+        for command in ("token", "whoami", "preflight"):
+            argv = (command, str(file)) if command == "preflight" else (command, "--credentials", str(file))
+            code, out, err = trap.run(*argv)
+            assert (code, command == "preflight" or not out) == (4, True), err
+            assert refused in err
+    urls = {name: f"https://sts.{universe}{genuine.path}" for name, genuine in WORKFORCE.items()}
+    code, _, err = trap.run("token", "--credentials", login_file(trap, universe_domain=universe, **urls))
+    assert code == 4
+    assert refused in err
+    key = trap.home / "key.json"
+    key.write_text(json.dumps(json.loads(trap.em.key_file.read_text()) | {"universe_domain": universe}
+                              | {"token_uri": f"https://oauth2.{universe}/token"}))  # fmt: skip
+    for command in (("token", "--impersonate", TARGET), ("id-token", "--audience", "https://x.run.app")):
+        code, out, err = trap.run(*command, "--credentials", str(key))
+        assert (code, out) == (4, ""), err
+        assert refused in err
+    code, out, err = trap.run("token", "--credentials", str(key))  # signed here, sent nowhere
+    assert code == 0, err
+    assert trap.untouched()
+
+
+def test_with_an_emulator_no_universe_is_reached_but_its_own(trap: Trap) -> None:
+    """Not even one that the user trusts the file for: every host of it would be a real one."""
+    emulated = {"GBEARER_EMULATOR_HOST": trap.em.host}
+    urls = {name: f"https://sts.evil.example{genuine.path}" for name, genuine in WORKFORCE.items()}
+    file = login_file(trap, "emulator-made-up", universe_domain="evil.example", **urls)
+    code, out, err = trap.run("token", "--credentials", file, "--trust-config", **emulated)
+    assert (code, out) == (4, "")
+    assert "of the real universe evil.example" in err
+    assert trap.untouched()
