@@ -295,6 +295,12 @@ def test_a_typed_credential_is_not_trusted_because_the_profile_s_is(run: Run, em
     assert em.log() == []
 
 
+def test_the_tour_goes_past_whatever_chooses_a_profile(spawn: Run, here: Path) -> None:
+    (here / ".gbearer.ini").write_text("[gbearer]\nprofile = gone\n")
+    ended = spawn("demo", GBEARER_PROFILE="gone too")
+    assert (ended.code, "FAILED" in ended.out) == (0, False)
+
+
 def test_verbose_tells_the_profile(run: Run) -> None:
     ok(run, "set", "work", "scope", "email")
     assert "gbearer: profile work, chosen by --profile\n" in run("token", "-v", "--profile", "work").err

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 MORE = "Nothing of it leaves this machine, and nothing of this machine is read or changed: no credential, no cache.\n"
 _CHOOSING = (
-    "CLOUDSDK_AUTH_ACCESS_TOKEN", "GBEARER_CREDENTIALS", "GBEARER_PROFILE", "GCLOUD_PROJECT",
-    "GOOGLE_CLOUD_QUOTA_PROJECT", "NO_GCE_CHECK",
+    "CLOUDSDK_AUTH_ACCESS_TOKEN", "GBEARER_CREDENTIALS", "GCLOUD_PROJECT", "GOOGLE_CLOUD_QUOTA_PROJECT",
+    "NO_GCE_CHECK",
 )  # fmt: skip
 _TOKEN = re.compile(r"\b(ya29\.[\w.~+/=-]{6}|eyJ[\w-]{9})[\w.~+/=-]+")
 
@@ -92,6 +92,7 @@ def _environment(world: "World", google: "Emulator", folder: str) -> dict[str, s
             "HOME": folder,
             "GOOGLE_APPLICATION_CREDENTIALS": str(google.key_file),
             "GBEARER_CACHE": os.path.join(folder, "cache"),
+            "GBEARER_PROFILE": "none",
         }
     )
 

@@ -35,8 +35,7 @@ class Client:
                    "aws", "github", "gitlab", "azure"
     profile        a named set of these options, for those that are not given here; None takes the one that
                    GBEARER_PROFILE, the nearest .gbearer.ini or `gbearer profile use` chooses, "none" takes none
-    account        of those who are signed in (login, gcloud): this one, not the active one
-    provider       the workload identity provider that trusts such a source
+    account        of those who are signed in (login, gcloud): this one; `provider` trusts sources like "aws"
     expect_role    on AWS: the ARN without which nothing is exchanged; `aws_token` "jwt" for an OIDC provider
     scopes         of access tokens, short or whole
     audience       of ID tokens; with it `header` and `request` carry an ID token
@@ -256,8 +255,7 @@ class Client:
         """The audience of ID tokens for which none is named: the bound one, or the profile's."""
         bound = self._typed["audience"]
         if bound is None:
-            if self._profile is None:
-                self._profile = profiles.options(sources.Look(self._env), self._named)
+            self._profile = self._profile or profiles.options(sources.Look(self._env), self._named)
             bound = self._profile.values.get("audience")
         return None if bound is None else str(bound)
 
