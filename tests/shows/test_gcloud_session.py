@@ -1,5 +1,6 @@
 """`--source gcloud` beside the real gcloud: the same identity in every state of its session, its files untouched."""
 
+import datetime
 import json
 import os
 import subprocess
@@ -9,6 +10,11 @@ from pathlib import Path
 
 import pytest
 import urllib3
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import pkcs12
+from cryptography.x509.oid import NameOID
 
 from emulator.hands import ADA, MIDDLE, ROBOT, TARGET, TARGET2, call, good
 from gbearer import emulator
@@ -19,6 +25,10 @@ from sources.gcloud.hands import traces
 
 pytestmark = [pytest.mark.slow, pytest.mark.program("gcloud")]
 Gcloud = Callable[..., str]
+PROJECT_POOL = (
+    "principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/emulator-pool"
+)
+WORKFORCE_POOL = "principal://iam.googleapis.com/locations/global/workforcePools/emulator-workforce"
 TOKEN = ("token", "--source", "gcloud")
 
 
@@ -44,16 +54,24 @@ def session(server: Emulator, tmp_path_factory: pytest.TempPathFactory) -> dict[
         "GBEARER_CACHE": str(folder / "cache"),
     }
     sign_in(server, env, folder)
-    ask(env, "config", "configurations", "create", "robot")
-    ask(env, "auth", "activate-service-account", f"--key-file={server.key_file}")
     configurations = folder / "gcloud" / "configurations"
+    for name in ("robot", "federated", "workforce"):
+        (configurations / f"config_{name}").touch()
+    ask(env | named("robot"), "auth", "activate-service-account", f"--key-file={server.key_file}")
+    federated = server.dir / "clients" / "external-file.json"
+    ask(env | named("federated"), "auth", "login", f"--cred-file={federated}")
+    sign_in(server, env | named("workforce"), folder, f"--login-config={server.login_config_file}")
     with (configurations / "config_robot").open("a") as file:
         file.write("project = of-robot\n")  # `gcloud config set project` would ask Google whether it exists
     (configurations / "config_acting").write_text(
         f"[core]\naccount = {ADA}\n[auth]\nimpersonate_service_account = {TARGET}\n"
     )
-    ask(env, "config", "configurations", "activate", "default")
     return env
+
+
+def named(configuration: str) -> dict[str, str]:
+    """The variable that makes a configuration the active one."""
+    return {"CLOUDSDK_ACTIVE_CONFIG_NAME": configuration}
 
 
 def outside(env: dict[str, str]) -> dict[str, str]:
@@ -72,15 +90,16 @@ def ask(env: dict[str, str], *arguments: str) -> str:
     return done.stdout.strip()
 
 
-def sign_in(em: Emulator, env: dict[str, str], folder: Path) -> None:
+def sign_in(em: Emulator, env: dict[str, str], folder: Path, *arguments: str) -> None:
     """`gcloud auth login` with a browser: a program that hands the address to this test."""
     browser, asked = folder / "browser", folder / "asked"
+    asked.unlink(missing_ok=True)
     browser.write_text(f'#!/bin/sh\necho "$1" >"{asked}.new" && mv "{asked}.new" "{asked}"\n')
     browser.chmod(0o755)
     more = {"BROWSER": f"{browser} %s", "DISPLAY": ":0", "OAUTHLIB_INSECURE_TRANSPORT": "1"}
     login = subprocess.Popen(
-        ["gcloud", "auth", "login"], env=outside(env) | more, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True,
+        ["gcloud", "auth", "login", *arguments], env=outside(env) | more, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     try:
         until = time.monotonic() + 60
@@ -92,9 +111,11 @@ def sign_in(em: Emulator, env: dict[str, str], folder: Path) -> None:
         assert urllib3.request("GET", back, retries=False).status < 400
         told = login.communicate(timeout=60)[0]
     finally:
-        login.kill()
-        login.wait()
-    assert f"You are now logged in as [{ADA}]" in told
+        if login.poll() is None:
+            login.kill()
+            login.wait()
+    assert login.returncode == 0, told
+    assert ADA in told
 
 
 @pytest.fixture
@@ -106,7 +127,8 @@ def em(server: Emulator) -> Emulator:
 
 def caller(em: Emulator, token: str) -> str:
     """Whose token that is, as the target says that accepts it."""
-    return str(good(call(em, "POST", "/v1/protected", token=token, body={}))["caller"]["email"])
+    told = good(call(em, "POST", "/v1/protected", token=token, body={}))["caller"]
+    return str(told.get("email") or told["principal"])
 
 
 def ours(run: Run, env: dict[str, str], *arguments: str) -> str:
@@ -122,6 +144,8 @@ STATES = [
     ("default", {}, (), ADA),
     ("robot", {}, (), ROBOT),
     ("acting", {}, (), TARGET),
+    ("federated", {}, (), f"{PROJECT_POOL}/subject/system:serviceaccount:default:emulator-workload"),
+    ("workforce", {}, (), f"{WORKFORCE_POOL}/subject/{ADA}"),
     ("robot", {"CLOUDSDK_CORE_ACCOUNT": ADA}, (), ADA),
     ("robot", {"CLOUDSDK_AUTH_IMPERSONATE_SERVICE_ACCOUNT": f"{MIDDLE},{TARGET2}"}, (), TARGET2),
     ("robot", {"CLOUDSDK_AUTH_IMPERSONATE_SERVICE_ACCOUNT": MIDDLE}, ("--impersonate", TARGET), TARGET),
@@ -134,7 +158,7 @@ def test_the_identity_is_gclouds_in_every_state(
     em: Emulator, session: dict[str, str], run: Run, configuration: str, more: dict[str, str],
     options: tuple[str, ...], who: str,
 ) -> None:  # fmt: skip
-    env = session | {"CLOUDSDK_ACTIVE_CONFIG_NAME": configuration} | more
+    env = session | named(configuration) | more
     mine = caller(em, ours(run, env, *options))
     words = {"--impersonate": "--impersonate-service-account", "--account": "--account"}
     theirs = caller(em, ask(env, "auth", "print-access-token", *(words.get(word, word) for word in options)))
@@ -142,7 +166,7 @@ def test_the_identity_is_gclouds_in_every_state(
 
 
 def test_whoami_says_which_account_of_which_configuration_and_file(session: dict[str, str], run: Run) -> None:
-    env = session | {"CLOUDSDK_ACTIVE_CONFIG_NAME": "robot"}
+    env = session | named("robot")
     told = json.loads(run("whoami", "--source", "gcloud", "--format", "json", env=env).stdout)
     assert (told["principal"], told["project"]) == (ROBOT, "of-robot")
     chain = told["chain"][-1]["reason"]
@@ -167,7 +191,7 @@ def test_warm_answers_load_nothing_and_change_at_once_with_the_session(
     assert ours(run, session) == person
     assert tokens_made(em) == 0
 
-    other = session | {"CLOUDSDK_ACTIVE_CONFIG_NAME": "robot"}
+    other = session | named("robot")
     assert caller(em, ours(run, other)) == ROBOT
     assert ours(run, session) == person
 
@@ -202,3 +226,35 @@ def test_a_login_that_has_ended_is_renewed_with_gclouds_own_command(
     assert f"gcloud auth login {ADA}" in ended.stderr
     sign_in(em, session, tmp_path)
     assert caller(em, ours(run, env)) == ADA
+
+
+def p12(em: Emulator, path: Path) -> None:
+    """The key in the form that Google gave out before JSON."""
+    key = json.loads(em.key_file.read_text())
+    private = serialization.load_pem_private_key(key["private_key"].encode(), None)
+    assert isinstance(private, rsa.RSAPrivateKey)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, key["client_id"])])
+    begins, ends = (datetime.datetime(year, 1, 1, tzinfo=datetime.UTC) for year in (2020, 2049))
+    blank = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(private.public_key())
+    dated = blank.serial_number(1).not_valid_before(begins).not_valid_after(ends)
+    secret = serialization.BestAvailableEncryption(b"notasecret")
+    signed = dated.sign(private, hashes.SHA256())
+    path.write_bytes(pkcs12.serialize_key_and_certificates(b"privatekey", private, signed, None, secret))
+
+
+def test_gcloud_itself_is_asked_where_its_files_are_not_understood(
+    em: Emulator, session: dict[str, str], run: Run, tmp_path: Path
+) -> None:
+    p12(em, tmp_path / "key.p12")
+    env = outside(session) | {"CLOUDSDK_CONFIG": str(tmp_path / "gcloud"), "GBEARER_CACHE": str(tmp_path / "cache")}
+    ask(env, "auth", "activate-service-account", ROBOT, f"--key-file={tmp_path / 'key.p12'}")
+    first = run(*TOKEN, env=env)
+    assert first.returncode == 0, first.stderr
+    assert caller(em, first.stdout.strip()) == ROBOT
+    again = run(*TOKEN, "--format", "json", env=env)
+    told = json.loads(again.stdout)
+    assert told["access_token"] == first.stdout.strip()
+    assert 3000 < told["expires_in"] <= 3600
+    refused = run(*TOKEN, env=env | {"GBEARER_EMULATOR_HOST": em.host})
+    assert (refused.returncode, refused.stdout) == (4, "")
+    assert "it was not started" in refused.stderr

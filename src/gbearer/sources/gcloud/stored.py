@@ -60,7 +60,8 @@ def load(
     if kind != "external_account":  # not the proof of reauthentication, which changes without changing whose it is
         pinned = f"{key}\0{text}\0{active.get('auth', 'token_host') or ''}"
         source.fingerprint = blake2b(pinned.encode("utf-8", "surrogateescape"), digest_size=32).hexdigest()
-    source.principal = source.principal or account
+    if not source.impersonate:  # else gcloud's account is whom the federation acts as
+        source.principal = source.principal or account
     source.sign_in = _SIGN_IN.get(kind, "").format(account)
     return source
 
