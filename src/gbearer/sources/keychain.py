@@ -29,7 +29,7 @@ def name() -> str:
     return _try(ask)
 
 
-def write(entry: str, secret: str) -> None:
+def write(entry: str, secret: str, *, seconds: float = PATIENCE) -> None:
     """Keep `secret` under `entry`; Unusable unless it can be read back."""
 
     def work() -> str | None:
@@ -38,11 +38,11 @@ def write(entry: str, secret: str) -> None:
         keyring.set_password(SERVICE, entry, secret)
         return keyring.get_password(SERVICE, entry)
 
-    if _try(work) != secret:
+    if _try(work, seconds) != secret:
         raise Unusable("it took the secret and does not give it back")
 
 
-def read(entry: str) -> str | None:
+def read(entry: str, *, seconds: float = PATIENCE) -> str | None:
     """The secret kept under `entry`, None where there is none."""
 
     def work() -> str | None:
@@ -50,10 +50,10 @@ def read(entry: str) -> str | None:
 
         return keyring.get_password(SERVICE, entry)
 
-    return _try(work)
+    return _try(work, seconds)
 
 
-def remove(entry: str) -> None:
+def remove(entry: str, *, seconds: float = PATIENCE) -> None:
     """Take away what is kept under `entry`; nothing there is as good."""
 
     def work() -> None:
@@ -65,16 +65,16 @@ def remove(entry: str) -> None:
         except PasswordDeleteError:
             pass
 
-    _try(work)
+    _try(work, seconds)
 
 
-def _try(work: "Callable[[], T]") -> "T":
+def _try(work: "Callable[[], T]", seconds: float = PATIENCE) -> "T":
     try:
-        return within(PATIENCE, work)
+        return within(seconds, work)
     except ImportError:
         raise Unusable("the library keyring is not installed (`pip install 'gbearer[keyring]'`)") from None
     except Late:
-        raise Unusable(f"it has not answered for {PATIENCE:.0f} s") from None
+        raise Unusable(f"it has not answered for {seconds:.0f} s") from None
     except Exception as error:  # noqa: BLE001 (backends raise what they like; whatever it is, no token may fail of it)
         raise Unusable(_words(error)) from None
 

@@ -1,0 +1,171 @@
+"""Where a login is kept: the system's keyring and what becomes of one that fails, and gcloud's default credentials."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cli.conftest import Ended
+from gbearer.emulator import Emulator
+from login.conftest import ADA
+
+Done = Callable[..., Ended]
+PLAIN = {"PYTHON_KEYRING_BACKEND": "keyrings.alt.file.PlaintextKeyring"}
+FAILS = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
+FORGETS = {"PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}
+
+
+def file_of(home: Path) -> Path:
+    return home / f".config/gbearer/emulator-logins/{ADA}.json"
+
+
+def ring_of(home: Path) -> Path:
+    return home / ".local/share/python_keyring/keyring_pass.cfg"
+
+
+def test_with_keyring_the_file_holds_no_refresh_token(signed_in: Done, spawn: Done, own_environment: Path) -> None:
+    ended = signed_in("--keyring", **PLAIN)
+    assert "kept in the keyring (file PlaintextKeyring" in ended.err
+    info = json.loads(file_of(own_environment).read_text())
+    assert "refresh_token" not in info
+    assert info["gbearer"]["keyring"] is True
+    assert "[gbearer]" in ring_of(own_environment).read_text()
+    assert spawn("token", **PLAIN).code == 0
+    assert spawn("login", "--list", **PLAIN).out.split()[3] == "keyring"
+
+
+@pytest.mark.parametrize("backend", [FAILS, FORGETS], ids=["absent", "forgets"])
+def test_a_keyring_that_fails_at_sign_in_leaves_the_login_in_a_file(
+    signed_in: Done, spawn: Done, own_environment: Path, backend: dict[str, str]
+) -> None:
+    ended = signed_in("--keyring", **backend)
+    assert "warning: the login is kept in a file (0600), for the keyring cannot be used" in ended.err
+    assert "refresh_token" in json.loads(file_of(own_environment).read_text())
+    assert stat.S_IMODE(file_of(own_environment).stat().st_mode) == 0o600
+    assert spawn("token", **backend).code == 0
+
+
+def test_a_keyring_that_fails_later_fails_no_token_that_is_cached(signed_in: Done, spawn: Done) -> None:
+    signed_in("--keyring", **PLAIN)
+    token = spawn("token", **PLAIN)
+    assert token.code == 0
+    assert spawn("token", **FAILS) == token
+    needed = spawn("token", "--refresh", **FAILS)
+    assert (needed.code, needed.out) == (6, "")
+    assert "keyring" in needed.err
+    assert f"gbearer login --account {ADA} --no-keyring" in needed.err
+
+
+def test_an_entry_that_somebody_took_out_of_the_keyring_is_6(
+    signed_in: Done, spawn: Done, own_environment: Path
+) -> None:
+    signed_in("--keyring", **PLAIN)
+    ring_of(own_environment).unlink()
+    ended = spawn("token", **PLAIN)
+    assert (ended.code, ended.out) == (6, "")
+    assert "is not in the system's keyring any more\n  why: somebody took it out" in ended.err
+    assert f"gbearer login --account {ADA}" in ended.err
+
+
+def test_keyring_is_remembered_by_the_next_sign_in_and_left_by_no_keyring(
+    signed_in: Done, own_environment: Path
+) -> None:
+    signed_in("--keyring", **PLAIN)
+    first = ring_of(own_environment).read_text()
+    signed_in("--account", ADA, **PLAIN)
+    assert "refresh_token" not in json.loads(file_of(own_environment).read_text())
+    second = ring_of(own_environment).read_text()
+    assert second != first
+    assert second.count("=") == first.count("=")  # the former entry is gone
+    signed_in("--account", ADA, "--no-keyring", **PLAIN)
+    assert "refresh_token" in json.loads(file_of(own_environment).read_text())
+    assert "3d" not in ring_of(own_environment).read_text()
+
+
+def test_logout_takes_it_out_of_the_keyring(signed_in: Done, spawn: Done, own_environment: Path) -> None:
+    signed_in("--keyring", **PLAIN)
+    assert spawn("logout", **PLAIN).code == 0
+    assert "=" not in ring_of(own_environment).read_text()
+    assert not file_of(own_environment).exists()
+
+
+def test_a_keyring_that_hangs_is_waited_for_no_longer_than_its_time(own_environment: Path) -> None:
+    (own_environment / "slowring.py").write_text(
+        "import time\nfrom keyring.backend import KeyringBackend\n"
+        "class Ring(KeyringBackend):\n    priority = 1\n"
+        "    def get_password(self, service, name): time.sleep(300)\n"
+        "    def set_password(self, service, name, secret): time.sleep(300)\n"
+        "    def delete_password(self, service, name): time.sleep(300)\n"
+    )
+    program = (
+        "from gbearer.sources import keychain\n"
+        "for call in (lambda: keychain.read('x', seconds=2), lambda: keychain.write('x', 's', seconds=2),\n"
+        "             lambda: keychain.remove('x', seconds=2)):\n"
+        "    try:\n        call()\n    except keychain.Unusable as error:\n        print(error)\n"
+    )
+    path = f"{own_environment}{os.pathsep}{os.environ['PYTHONPATH']}"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"PYTHONPATH": path, "PYTHON_KEYRING_BACKEND": "slowring.Ring"},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout.decode() == "it has not answered for 2 s\n" * 3, done.stderr
+
+
+def test_adc_writes_what_googles_own_library_reads(signed_in: Done, own_environment: Path) -> None:
+    ended = signed_in("--adc", "--quota-project", "emulator-project")
+    path = own_environment / ".config/gcloud/application_default_credentials.json"
+    assert str(path) in ended.err
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    info = json.loads(path.read_text())
+    assert "gbearer" not in info
+    assert (info["type"], info["quota_project_id"], info["account"]) == ("authorized_user", "emulator-project", ADA)
+
+    from google.oauth2.credentials import Credentials
+
+    found = Credentials.from_authorized_user_file(str(path))  # type: ignore[no-untyped-call, unused-ignore]
+    assert (found.refresh_token, found.quota_project_id) == (info["refresh_token"], "emulator-project")
+
+
+def test_adc_replaces_a_persons_login_and_nothing_else(
+    signed_in: Done, spawn: Done, own_environment: Path, em: Emulator
+) -> None:
+    path = own_environment / ".config/gcloud/application_default_credentials.json"
+    path.parent.mkdir(parents=True)
+    for text in (em.key_file.read_text(), "{", "[]", em.impersonated_file.read_text()):
+        path.write_text(text)
+        ended = spawn("login", "--client-file", str(em.dir / "client.json"), "--adc")
+        assert (ended.code, ended.out) == (2, "")
+        assert f"error: --adc would overwrite {path}" in ended.err
+        assert path.read_text() == text
+        assert not (own_environment / "opened").exists()
+    path.write_text(em.user_file.read_text())
+    signed_in("--adc")
+    assert path.read_text() != em.user_file.read_text()
+
+
+def test_logout_deletes_the_adc_file_of_the_same_login_only(
+    signed_in: Done, spawn: Done, own_environment: Path, em: Emulator
+) -> None:
+    path = own_environment / ".config/gcloud/application_default_credentials.json"
+    signed_in("--adc")
+    ended = spawn("logout")
+    assert (ended.code, f"deleted as well: {path}" in ended.err) == (0, True)
+    assert not path.exists()
+    signed_in("--client-file", str(em.dir / "client.json"))
+    path.write_text(em.user_file.read_text())
+    assert spawn("logout").code == 0
+    assert path.exists()
+
+
+def test_the_adc_file_is_a_credential_for_whoever_reads_it(signed_in: Done, spawn: Done) -> None:
+    signed_in("--adc")
+    shown = spawn("whoami", "--source", "adc")
+    assert (shown.code, f"who         {ADA}" in shown.out) == (0, True)
