@@ -438,8 +438,8 @@ def test_a_file_does_not_choose_the_universe_that_secrets_go_to(trap: Trap, univ
     key = trap.home / "key.json"
     key.write_text(json.dumps(json.loads(trap.em.key_file.read_text()) | {"universe_domain": universe}
                               | {"token_uri": f"https://oauth2.{universe}/token"}))  # fmt: skip
-    for command in (("token", "--impersonate", TARGET), ("id-token", "--audience", "https://x.run.app")):
-        code, out, err = trap.run(*command, "--credentials", str(key))
+    for spoken in (("token", "--impersonate", TARGET), ("id-token", "--audience", "https://x.run.app")):
+        code, out, err = trap.run(*spoken, "--credentials", str(key))
         assert (code, out) == (4, ""), err
         assert refused in err
     code, out, err = trap.run("token", "--credentials", str(key))  # signed here, sent nowhere

@@ -51,7 +51,7 @@ def federated(token_file: Path, universe: str = OTHER) -> dict[str, object]:
 
 def every_kind(folder: Path) -> dict[str, dict[str, object]]:
     """A file of each kind that sends a secret to hosts of its universe."""
-    return {"impersonated": BENEATH, "workforce": WORKFORCE, "federated": federated(folder / "subject")}
+    return {"impersonated": {**BENEATH}, "workforce": {**WORKFORCE}, "federated": federated(folder / "subject")}
 
 
 @pytest.mark.parametrize("kind", ["impersonated", "workforce", "federated"])
@@ -60,8 +60,8 @@ def test_another_universe_is_the_users_to_name_and_not_the_files(tmp_path: Path,
     text = refusal(BadCredentials, {}, credentials=path)
     assert f"universe_domain in {path} names {OTHER}" in text
     assert f"export GOOGLE_CLOUD_UNIVERSE_DOMAIN={OTHER}" in text
-    for env, options in ((NAMED, {}), ({}, {"trust_config": True})):
-        assert find(env, credentials=path, **options)[0].universe == OTHER
+    assert find(NAMED, credentials=path)[0].universe == OTHER
+    assert find({}, credentials=path, trust_config=True)[0].universe == OTHER
 
 
 @pytest.mark.parametrize("kind", ["impersonated", "workforce", "federated"])

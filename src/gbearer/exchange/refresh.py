@@ -59,6 +59,8 @@ def _obtain(ask: "Ask", source: "Source", watch: "Watch") -> "Any":
         credential = source.credentials(ask, watch.transport)
         refresh(credential, watch)
         return credential
+    if source.lock:
+        _load(source.kind)
     with source.turn(watch.transport.left):
         credential = source.credentials(ask, watch.transport)
         used = credential.refresh_token
@@ -76,6 +78,14 @@ def _obtain(ask: "Ask", source: "Source", watch: "Watch") -> "Any":
         finally:
             watch.arrived = None
     return credential
+
+
+def _load(kind: str) -> None:
+    """Import what the refresh will need: that takes longer than the refresh, and others wait for its end."""
+    if kind == "authorized_user":
+        import google.oauth2.credentials
+    else:
+        import google.auth.external_account_authorized_user  # noqa: F401
 
 
 _newer: dict[str, str] = {}
