@@ -249,5 +249,5 @@ def made_by_emulator(mark: str, what: str, where: str, env: "Mapping[str, str]")
         raise BadCredentials(
             f"{where} holds a real {what}, and {EMULATOR_VARIABLE} is set",
             why="a real secret is never sent to an emulator; nothing was sent",
-            fix=f"unset {EMULATOR_VARIABLE}, or use the emulator's own key.json",
+            fix=f"unset {EMULATOR_VARIABLE}, or use a file that the emulator wrote",
         )

@@ -65,8 +65,17 @@ def check(client: Client, look: "Look", token_uri: str = "") -> None:
         )
 
 
-def none() -> LoginRequired:
-    """The error where there is no client: none is borrowed from another program."""
+def none(login_config: str | None = None) -> LoginRequired:
+    """The error where there is no client, for Google or for the pool of a login config; none is borrowed."""
+    if login_config is not None:
+        return LoginRequired(
+            "signing in to a workforce pool needs an OAuth client of your own",
+            why="gbearer borrows none from other programs",
+            fix="one of these:\n"
+            f"- `gcloud auth login --login-config={login_config}` signs in with gcloud's own; then --source gcloud\n"
+            "- `gcloud iam oauth-clients create` makes one; put its id and secret into a file of the form\n"
+            '  {"installed": {"client_id": ..., "client_secret": ...}}, and name that with --client-file',
+        )
     return LoginRequired(
         "signing in needs an OAuth client of your own",
         why="Google shows its name to whoever signs in, and gbearer borrows none from other programs",

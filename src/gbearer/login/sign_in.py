@@ -88,7 +88,7 @@ def sign_in(wish: Wish, look: Look, person: "wait.Person") -> Signed:
     folder = logins.folder(look)
     former = _former(wish.account, look, folder)
     place = _place(wish, former, look)
-    app = _client(wish, former, look)
+    app = _client(wish, former, place, look)
     scopes = _scopes(wish, former, place)
     if wish.adc:
         if wish.keyring:
@@ -132,12 +132,14 @@ def _place(wish: Wish, former: "Info", look: Look) -> "Service":
     return service.google(wish.account)
 
 
-def _client(wish: Wish, former: "Info", look: Look) -> "Client":
+def _client(wish: Wish, former: "Info", place: "Service", look: Look) -> "Client":
+    """The client that is named, else that of the former login: Google and a workforce pool do not share clients."""
     if wish.client_file is not None:
         return client.read(wish.client_file, look)
-    ids = former.get("client_id"), former.get("client_secret")
+    alike = bool(place.config) == isinstance(logins.mark(former).get("login_config"), dict)
+    ids = (former.get("client_id"), former.get("client_secret")) if alike else (None, None)
     if not (isinstance(ids[0], str) and isinstance(ids[1], str)):
-        raise client.none()
+        raise client.none(wish.login_config)
     made = client.Client(ids[0], ids[1], f"the login of {former.get('account')}")
     client.check(made, look)
     return made

@@ -102,6 +102,10 @@ def _no_name(name: str) -> tuple[str, str]:
     return f"{name[:60]!r} is no name of a profile", "use up to 64 letters, digits and any of . _ @ + -"
 
 
+def _begins(path: str) -> str:
+    return "[gbearer]" if path.endswith(".gbearer.ini") else "[profile NAME]"
+
+
 def parse(data: bytes, path: str) -> dict[str, Section]:
     """The sections by their titles; BadCredentials, with line and column, for a line that is none of this form.
 
@@ -120,7 +124,7 @@ def parse(data: bytes, path: str) -> dict[str, Section]:
                 broken(path, number, column, f"the section is there already, on line {first}", "join the two")
             found[section.title] = section
         elif section is None:
-            broken(path, number, column, "it stands above the first [section]", "begin with [profile NAME]")
+            broken(path, number, column, "it stands above the first [section]", f"begin with {_begins(path)}")
         else:
             key, value = _pair(line, path, number, column)
             if key in section.values:

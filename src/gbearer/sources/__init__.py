@@ -170,5 +170,5 @@ def _nothing(ask: "Ask", look: Look) -> CredentialsNotFound:
     return CredentialsNotFound(
         "no Google credentials were found",
         why=walked,
-        fix=f"run `{_LOGIN}`, or name a key with --credentials FILE",
+        fix=f"run `gbearer login` or `{_LOGIN}`, or name a key with --credentials FILE",
     )

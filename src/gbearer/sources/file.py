@@ -174,5 +174,7 @@ def _unknown(info: dict[str, object], kind: object, where: str) -> BadCredential
         why = f"its type is {kind[:60]!r}" if kind else "its type is empty"
     else:
         why = "its type is no text"
+    if kind == "external_account_authorized_user_login_config":
+        why, fix = f"{why}: it says where to sign in", f"sign in: `gbearer login --login-config {where}`"
     known = ", ".join(_KINDS)
     return BadCredentials(f"{where} is no credential file that is known", why=f"{why}; known are {known}", fix=fix)
