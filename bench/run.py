@@ -22,7 +22,7 @@ from pathlib import Path
 
 import people
 import where
-from measure import GBEARER, HERE, PYTHON, Ratio, ended_well, environment, once, pairs, process, start, table
+from measure import GBEARER, HERE, PYTHON, Ratio, Run, ended_well, environment, once, pairs, process, start, table
 
 from gbearer.emulator import Emulator, running
 
@@ -86,7 +86,26 @@ def on_aws(em: Emulator, env: dict[str, str], count: int, home: Path) -> list[Ra
     return rows
 
 
-def programs(em: Emulator, env: dict[str, str], count: int) -> list[Ratio]:
+def of_gcloud(em: Emulator, env: dict[str, str], theirs: Run, count: int, home: Path) -> list[Ratio]:
+    """The session of gcloud, read from its files, warm and cold, against gcloud itself with a token in its cache."""
+    token = [GBEARER, "token", "--source", "gcloud"]
+    fresh = itertools.count()
+
+    def cold_env() -> dict[str, str]:
+        return {**env, "GBEARER_CACHE": str(home / f"cold-session-{next(fresh)}")}
+
+    time.sleep(SETTLE_S)
+    once(token, env)
+    once(token, env)
+    em.reset()
+    other = "gcloud auth print-access-token"
+    rows = [pairs("gbearer token --source gcloud, warm", process(token, env), other, theirs, count)]
+    if minted(em):
+        raise SystemExit("error: the warm runs on gcloud's session asked for tokens")
+    return [*rows, pairs("gbearer token --source gcloud, cold", process(token, cold_env), other, theirs, count)]
+
+
+def programs(em: Emulator, env: dict[str, str], count: int, home: Path) -> list[Ratio]:
     """Other programs that print a token, where they are installed; says aloud when one is not."""
     rows = []
     ours = process([GBEARER, "token"], env)
@@ -96,6 +115,7 @@ def programs(em: Emulator, env: dict[str, str], count: int) -> list[Ratio]:
         once([gcloud, "auth", "activate-service-account", f"--key-file={em.key_file}"], cloud_env)
         theirs = process([gcloud, "auth", "print-access-token"], cloud_env)
         rows.append(pairs("gbearer token, warm", ours, "gcloud auth print-access-token", theirs, count))
+        rows += of_gcloud(em, cloud_env, theirs, count, home)
     oauth2l = shutil.which("oauth2l")
     if oauth2l:
         fetch = [oauth2l, "fetch", "--credentials", str(em.key_file), "--scope", "cloud-platform"]
@@ -175,7 +195,7 @@ def main() -> int:
             rows = startup(em, env, 9 if quick else 60, home)
             rows += people.rows(em, env, 9 if quick else 60, home, SETTLE_S)
             rows += on_aws(em, env, 9 if quick else 60, home)
-            rows += programs(em, env, 2 if quick else 9)
+            rows += programs(em, env, 2 if quick else 9, home)
             rows.append(hot(em, env, 5 if quick else 31, 2000 if quick else 20000))
             print(f"\n{table(rows)}\n")
             print("\n".join(herd(em, env, home)), end="\n\n")
