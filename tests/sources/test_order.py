@@ -145,7 +145,7 @@ def test_a_file_is_noted_as_it_was_opened_with_its_identity(tmp_path: Path, monk
 def test_absent_files_are_noted_too(tmp_path: Path) -> None:
     env = {"HOME": str(tmp_path), "NO_GCE_CHECK": "", "METADATA_SERVER_DETECTION": "assume-present"}
     _, look = find(env)
-    assert look.files == {str(tmp_path / GCLOUD): None}
+    assert look.files == dict.fromkeys(str(tmp_path / place) for place in (".config/gbearer/logins/active", GCLOUD))
 
 
 def test_the_tilde_is_the_home_folder_for_our_own_option_only(tmp_path: Path) -> None:
