@@ -118,7 +118,7 @@ class Ask:
 
 
 _FIELDS = tuple(sorted(name for name in Ask.__slots__ if name != "_hash"))
-_PLACING = ("min_ttl", "refresh", "no_cache", "quota_project", "credentials", "source")
+_PLACING = ("min_ttl", "refresh", "no_cache", "quota_project", "credentials", "source", "account")
 
 
 class Token:
