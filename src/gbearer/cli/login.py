@@ -145,7 +145,7 @@ def _listed(look: "Look", form: str) -> str:
     from gbearer.sources import logins
 
     folder = logins.folder(look)
-    active = logins.active(look, folder)
+    active = logins.chosen(look, folder)
     rows = []
     for account, info in logins.all_in(folder):
         noted = logins.mark(info or {})

@@ -64,5 +64,5 @@ def _active(look: "Look") -> str:
     """Whose login is used from now on."""
     from gbearer.sources import logins
 
-    active = logins.active(look, logins.folder(look))
+    active = logins.chosen(look, logins.folder(look))
     return f"{active} is used from now on\n" if active else ""

@@ -115,7 +115,7 @@ def sign_in(wish: Wish, look: Look, person: "wait.Person") -> Signed:
 
 def _former(account: str | None, look: Look, folder: str) -> "Info":
     """The login that is there, of the account that is named or the active one; {} where there is none that is whole."""
-    name = account or logins.active(look, folder)
+    name = account or logins.chosen(look, folder)
     try:
         return (logins.read(logins.path(folder, name)) if name else None) or {}
     except BadCredentials as error:

@@ -37,7 +37,7 @@ def chosen(account: str | None, everybody: bool, look: "Look") -> list[str]:
     there = [name for name, _ in logins.all_in(folder)]
     if everybody:
         return there
-    name = account or logins.active(look, folder)
+    name = account or logins.chosen(look, folder)
     if name is not None and os.path.lexists(logins.path(folder, name)):
         return [name]
     raise CredentialsNotFound(
@@ -60,7 +60,7 @@ def sign_out(account: str, look: "Look") -> Gone:
     try:
         with logins.alone(folder):
             logins.remove(file)
-            if logins.active(look, folder) in (account, logins.spelt(account)):
+            if logins.chosen(look, folder) in (account, logins.spelt(account)):
                 logins.activate(folder, _next(folder))
         logins.remove(f"{file}.lock")
     except OSError as error:

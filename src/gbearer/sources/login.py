@@ -23,17 +23,18 @@ def find(ask: "Ask", look: "Look", _: "Transport", __: "Notes | None") -> "Sourc
     folder = logins.folder(look)
     account = ask.account or logins.active(look, folder)
     where = logins.path(folder, account) if account else folder
-    data = look.read(where, named=False) if account else None
-    if data is None or account is None:
+    try:
+        data = look.read(where, named=False) if account else None
+        source = _load(data, where, ask, look) if data is not None else None
+    except BadCredentials as error:
+        if endpoints.EMULATOR_VARIABLE not in error.fix:
+            error.fix = f"sign in anew: `{sign_in(str(account))}`"
+        raise
+    if source is None:
         look.absent(PLACE, f"{account} is not signed in" if account else "not signed in")
         if ask.source == "login":
             raise _nobody(account, folder)
         return None
-    try:
-        source = _load(data, where, ask, look)
-    except BadCredentials as error:
-        error.fix = error.fix if endpoints.EMULATOR_VARIABLE in error.fix else f"sign in anew: `{sign_in(account)}`"
-        raise
     look.found(PLACE, file.describe(source))
     return source
 

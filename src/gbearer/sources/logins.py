@@ -44,9 +44,21 @@ def path(logins: str, account: str) -> str:
 
 def active(look: "Look", logins: str) -> str | None:
     """The account that is used where none is named, None where there is none; the look remembers the file."""
-    data = look.read(os.path.join(logins, ACTIVE), named=False)
+    try:
+        data = look.read(os.path.join(logins, ACTIVE), named=False)
+    except BadCredentials as error:
+        error.fix = "see who is signed in: `gbearer login --list`, and choose: `gbearer login --use ACCOUNT`"
+        raise
     text = (data or b"").decode("utf-8", "replace").strip()
     return text or None
+
+
+def chosen(look: "Look", logins: str) -> str | None:
+    """As `active`, but None as well where the choice cannot be read: for those who set it anew."""
+    try:
+        return active(look, logins)
+    except BadCredentials:
+        return None
 
 
 def mark(info: "Info") -> "Info":
