@@ -50,7 +50,7 @@ _GOOGLE = re.compile(
     r"(?:[a-z0-9_-]+\.)*(?:googleapis\.com|google\.com|googleusercontent\.com|gstatic\.com|run\.app|"
     r"cloudfunctions\.net|pkg\.dev|gcr\.io|google\.internal|appspot\.com)|metadata|169\.254\.169\.254|\[fd20:ce::254\]"
 )
-_EMULATED = re.compile(rf"(?:[a-z0-9_-]+\.)*{EMULATOR_MARK}[a-z0-9-]+(?:\.[a-z0-9-]+)+")
+_EMULATED = re.compile(rf"(?:[a-z0-9_-]+\.)*(?P<universe>{EMULATOR_MARK}[a-z0-9-]+(?:\.[a-z0-9-]+)+)")
 
 
 class URL:
@@ -131,8 +131,17 @@ def emulated(host: str, env: "Mapping[str, str]") -> bool:
 
     Those are the one that `env` names and the emulator's own, and while an emulator is set no others are spoken to.
     """
+    return is_google(host) or bool(universe_of(host, env))
+
+
+def universe_of(host: str, env: "Mapping[str, str]") -> str:
+    """The universe whose API is at `host`: Google's own, the one that `env` names, an emulator's; "" for none known."""
     named = env.get(UNIVERSE_VARIABLE, "").strip()
-    return is_google(host) or bool(named and in_universe(host, named)) or bool(_EMULATED.fullmatch(host))
+    for universe in (UNIVERSE, named):
+        if universe and in_universe(host, universe):
+            return universe
+    found = _EMULATED.fullmatch(host)
+    return found["universe"] if found else ""
 
 
 def emulator(env: "Mapping[str, str]") -> URL | None:

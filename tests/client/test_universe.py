@@ -49,11 +49,12 @@ def test_nor_an_id_token_that_nobody_asked_for_by_its_audience(em: Emulator, env
 
 
 def test_a_google_credential_is_not_sent_there(em: Emulator, env: dict[str, str]) -> None:
-    with pytest.raises(UsageError, match="does not tell which token it wants"):
-        client(em, env, "key.json").request("GET", THERE)
-    with pytest.raises(
-        BadCredentials, match=r"googleapis\.com, and GOOGLE_CLOUD_UNIVERSE_DOMAIN names"
-    ):
+    """To what is known to be another universe's: the emulator's own, and what the environment names."""
+    for auth in ("auto", "access"):
+        with pytest.raises(UsageError, match=rf"universe googleapis\.com, and pubsub\.{OTHER} is of {OTHER}"):
+            client(em, env, "key.json").request("GET", THERE, auth=auth)
+        em.reset()
+    with pytest.raises(BadCredentials, match=r"googleapis\.com, and GOOGLE_CLOUD_UNIVERSE_DOMAIN names"):
         client(em, env, "key.json", **NAMED).request("GET", THERE)
     assert em.log() == []
 

@@ -65,7 +65,7 @@ def run(args: "argparse.Namespace", world: "World") -> int:
     if tokens is not None and wanted is not None:
         placed = tokens.place(*wanted)[1]
         for url in urls:
-            target.check_universe(url, tokens.universe(*wanted), bound=args.audience is not None)
+            target.check_universe(url, tokens.universe(*wanted), world.env, bound=args.audience is not None)
         config = output.curl_config(placed) + _no_proxy(urls, world.env)
     command = [program, "-q"]
     for word in read.args:

@@ -80,7 +80,7 @@ def call(
         response = _send(hands, method, asked, body, sent, timeout)
     else:
         token, placed = hands.place(*wanted)
-        target.check_universe(asked, hands.universe(*wanted), bound=audience is not None)
+        target.check_universe(asked, hands.universe(*wanted), hands.env, bound=audience is not None)
         response = _send(hands, method, asked, body, placed | sent, timeout)
         if response.status == 401 and body.replayable:
             renewed = hands.renew(*wanted, token)

@@ -48,6 +48,8 @@ def choose(
     named = "" if known is not None else _universe(env, universe)
     if named and endpoints.in_universe(url.host, named):
         known = "access", None
+    elif named and endpoints.universe_of(url.host, env):
+        raise _mismatch(url, named, endpoints.universe_of(url.host, env))
     if known is None or (auth == "id" and known[1] is None):
         others = f", and *.{named} for a credential of that universe" if named not in ("", endpoints.UNIVERSE) else ""
         raise UsageError(
@@ -69,21 +71,24 @@ def _universe(env: "Mapping[str, str]", universe: "Callable[[], str] | None") ->
         return ""
 
 
-def check_universe(url: "URL", universe: str, *, bound: bool) -> None:
-    """UsageError when a credential of `universe` is about to be sent to Google's own cloud, and it is of another.
+def check_universe(url: "URL", universe: str, env: "Mapping[str, str]", *, bound: bool) -> None:
+    """UsageError when a credential of `universe` is about to be sent to a host that is known to be another one's.
 
     bound  the audience was given: then an ID token may go to any service
     """
-    host = url.host
-    google = host.endswith(f".{endpoints.UNIVERSE}") or (
-        host.endswith((".run.app", ".cloudfunctions.net")) and not bound
+    there = endpoints.universe_of(url.host, env)
+    if not there and url.host.endswith((".run.app", ".cloudfunctions.net")) and not bound:
+        there = endpoints.UNIVERSE
+    if there not in ("", universe):
+        raise _mismatch(url, universe, there)
+
+
+def _mismatch(url: "URL", universe: str, there: str) -> UsageError:
+    return UsageError(
+        f"the credential is of the universe {universe}, and {url.host} is of {there}",
+        why="neither knows the other's tokens; nothing was sent",
+        fix=f"call a host of *.{universe}, or name a credential of {there} with --credentials",
     )
-    if universe != endpoints.UNIVERSE and google:
-        raise UsageError(
-            f"the credential is of the universe {universe}, and {host} is of {endpoints.UNIVERSE}",
-            why="neither knows the other's tokens; nothing was sent",
-            fix=f"call a host of *.{universe}, or name a credential of {endpoints.UNIVERSE} with --credentials",
-        )
 
 
 def _known(url: "URL", env: "Mapping[str, str]") -> tuple[str, str | None] | None:
