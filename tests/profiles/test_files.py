@@ -378,6 +378,16 @@ def test_config_ini_may_be_a_link_but_no_pipe(config: Callable[..., Path]) -> No
         options()
 
 
+def test_a_config_ini_that_anybody_may_write_is_not_believed(config: Callable[..., Path]) -> None:
+    path = config(TWO)
+    path.chmod(0o664)
+    assert options("one").name == "one"
+    path.chmod(0o666)
+    with pytest.raises(BadCredentials, match="may be written by anybody") as caught:
+        options()
+    assert caught.value.fix == f"chmod 600 {path}"
+
+
 def test_a_profile_has_no_secret_in_its_repr(config: Callable[..., Path]) -> None:
     config(f"[profile one]\naudience = {SECRET}\n")
     assert SECRET not in repr(options("one"))

@@ -82,6 +82,8 @@ def read(look: "Look", path: str, largest: int, *, foreign: bool = False) -> byt
                 _pass_over(path)
                 return None
             _check(path, about, largest)
+            if not foreign and os.name != "nt" and about.st_mode & stat.S_IWOTH:
+                _fail(path, "may be written by anybody", f"chmod 600 {path}")
             data = _all(file, path, largest)
             if known == warm.of(os.fstat(file)):
                 break
@@ -137,10 +139,11 @@ def _unopened(look: "Look", path: str, error: OSError, *, foreign: bool) -> None
         _fail(path, f"cannot be read: {(error.strerror or str(error)).lower()}")
 
 
-def _fail(path: str, what: str) -> "NoReturn":
+def _fail(path: str, what: str, fix: str = "") -> "NoReturn":
     near = os.path.basename(path) == NEARBY
+    other = "take it away, or go past it with --profile NAME" if near else "take it away, or put the right one there"
     raise BadCredentials(
         f"{path} {what}",
-        why="a file of that name chooses a profile for its folder" if near else "profiles are kept in it",
-        fix="take it away, or go past it with --profile NAME" if near else "take it away, or put the right one there",
+        why="a file of that name chooses a profile for its folder" if near else "its profiles say where secrets go",
+        fix=fix or other,
     )
