@@ -24,7 +24,6 @@ DIFFERENT: list[Ask] = [
     Ask(lifetime=600),
     Ask(subject="ada@example.com"),
     Ask(subject="bob@example.com"),
-    Ask(account="x"),
     Ask(source="aws", provider="projects/1/locations/global/workloadIdentityPools/pool/providers/one"),
     Ask(boundary="x"),
     Ask(expect_role="arn:aws:iam::123456789012:role/one"),
@@ -50,6 +49,7 @@ def test_every_part_of_a_question_counts() -> None:
         Ask(quota_project="p"),
         Ask(source="file", credentials="key.json"),
         Ask(source="adc"),
+        Ask(account="ada@example.com"),  # the fingerprint says whose login it is
     ],
 )
 def test_what_only_places_a_token_does_not(ask: Ask) -> None:
