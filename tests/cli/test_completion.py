@@ -196,6 +196,14 @@ def test_in_bash_curl_is_completed_by_what_completes_curl(folder: Path, env: dic
         assert complete("gbearer token --source gi") == ["github", "gitlab"], "beside that library"
 
 
+@pytest.mark.program("bash")
+def test_in_a_bash_without_compopt_paths_are_completed_all_the_same(folder: Path, env: dict[str, str]) -> None:
+    """As in the 3.2 that a Mac has."""
+    for complete in bash(folder, env, "enable -n compopt;"):
+        assert complete("gbearer token --credentials d/my") == ["d/my key.json", "d/mykey2.json"]
+        assert complete("gbearer emulator --dir ") == ["d/"]
+
+
 @pytest.mark.program("zsh")
 def test_zsh_finds_it_in_a_folder_of_fpath(folder: Path, env: dict[str, str]) -> None:
     (folder.parent / "_gbearer").write_text((folder.parent / "zsh").read_text())

@@ -1,10 +1,10 @@
-"""The completion script for bash 4 and later, which also works in the bash 3.2 of a Mac."""
+"""The completion script for bash 4 and later; where there is no compopt (3.2, on a Mac) paths come out plainer."""
 
 from gbearer.cli.shells.table import ASKED, COMMAND, Command, Option, Place, quoted, taking, with_curl
 
 
 def script(commands: list[Command]) -> str:
-    """The script for bash 4 and later, which also works in the bash 3.2 of a Mac."""
+    """The text of the script."""
     lines = [f"        {each.name}) options={quoted(' '.join(_names(each)))} ;;" for each in commands]
     values: dict[str, list[str]] = {}
     for command in commands:

@@ -16,7 +16,7 @@ from gbearer.cli.shells.table import (
 
 
 def script(commands: list[Command]) -> str:
-    """The script for fish: options that several commands share stand there once."""
+    """The text of the script; options that several commands share stand there once."""
     lines = [
         f"complete -c gbearer -n __gbearer_first -a {each.name} -d {_fish_quoted(each.summary)}" for each in commands
     ]

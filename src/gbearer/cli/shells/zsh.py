@@ -17,7 +17,7 @@ from gbearer.cli.shells.table import (
 
 
 def script(commands: list[Command]) -> str:
-    """The script for zsh: a file `_gbearer` of $fpath, or sourced."""
+    """The text of the script."""
     names = "\n".join(f"            {quoted(_zsh_text(each.name) + ':' + each.summary)}" for each in commands)
     cases = []
     for command in commands:
