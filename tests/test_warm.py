@@ -307,3 +307,31 @@ def test_what_an_entry_cannot_hold_is_not_remembered() -> None:
     assert warm.entry(KEY, 0, "a\0b", "", {}) is None
     assert warm.entry(KEY, 0, "", "\0", {}) is None
     assert warm.entry(KEY, 0, "", "", {"/tmp/\udcff": None}) == KEY.encode() + b"\0" + b"0\0\0\0/tmp/\xff\0-"
+
+
+def test_a_file_noted_by_its_bytes_holds_while_they_do(tmp_path: Path) -> None:
+    path = tmp_path / "database"
+    path.write_bytes(b"one")
+    noted = warm.pack(warm.identity(str(path)))
+    by_bytes = noted + b"=" + warm.digest(b"one")
+    assert warm.holds(str(path), noted)
+    path.chmod(0o640)  # changes one of its times and nothing else
+    assert not warm.holds(str(path), noted)
+    assert warm.holds(str(path), by_bytes)
+    about = path.stat()
+    path.write_bytes(b"two")
+    os.utime(path, ns=(about.st_atime_ns, about.st_mtime_ns))
+    assert not warm.holds(str(path), by_bytes)
+    path.write_bytes(b"one")
+    assert warm.holds(str(path), by_bytes)
+    path.write_bytes(b"one" + b"\0" * warm.LARGEST)
+    assert not warm.holds(str(path), by_bytes)
+    path.unlink()
+    with pytest.raises(FileNotFoundError):  # `answer` takes it for a no
+        warm.holds(str(path), by_bytes)
+    assert warm.holds(str(path), warm.pack(None))
+
+
+def test_an_entry_carries_the_digests_that_there_are() -> None:
+    entry = warm.entry(KEY, 0, "", "\n", {"/a": None, "/b": (1, 2, 3, 4, 5)}, {"/b": b"d1"})
+    assert entry == b"\0".join([KEY.encode(), b"0", b"", b"\n", b"/a", b"-", b"/b", b"1 2 3 4 5=d1"])

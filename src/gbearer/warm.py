@@ -34,6 +34,7 @@ _NAMES = (
     "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "KUBERNETES_SERVICE_HOST", "APPENGINE_RUNTIME",
 )  # fmt: skip
 _FOLDER_FLAGS = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_READ_FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _FILE_FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
@@ -53,7 +54,7 @@ def answer(argv: "list[str]", version: str) -> bool:
             return False
         key, min_ttl, before, after, *files = entry.split(b"\0")
         for i in range(0, len(files), 2):
-            if identity(os.fsdecode(files[i])) != unpack(files[i + 1]):
+            if not holds(os.fsdecode(files[i]), files[i + 1]):
                 return False
         token = read(folder, f"t-{key.decode()}")
         if token is None:
@@ -168,6 +169,29 @@ def _head(name: str, payload: bytes) -> bytes:
     return MAGIC + digest.hexdigest().encode() + b"\n"
 
 
+def holds(path: str, noted: bytes) -> bool:
+    """Whether a file is as it was noted: by its identity, else, where a digest was noted as well, by its bytes."""
+    known, _, told = noted.partition(b"=")
+    return identity(path) == unpack(known) or (told != b"" and _digest_at(path) == told)
+
+
+def digest(data: bytes) -> bytes:
+    """What tells the bytes of one file from those of another."""
+    return blake2b(data, digest_size=16).hexdigest().encode()
+
+
+def _digest_at(path: str) -> bytes:
+    file = os.open(path, _READ_FLAGS)
+    try:
+        about = os.fstat(file)
+        if not S_ISREG(about.st_mode) or about.st_size > LARGEST:
+            return b""
+        data = os.read(file, LARGEST + 1)
+        return digest(data) if len(data) == about.st_size else b""
+    finally:
+        os.close(file)
+
+
 def identity(path: str) -> "tuple[int, int, int, int, int] | None":
     """What tells one file from another, and from itself before a change; None where there is nothing."""
     try:
@@ -196,9 +220,17 @@ def young(known: "tuple[int, int, int, int, int] | None", now: float) -> bool:
     return known is not None and max(known[3], known[4]) > (now - YOUNG) * 1e9
 
 
-def entry(key: str, min_ttl: float, before: str, after: str, files: "Mapping[str, object]") -> bytes | None:
+def entry(
+    key: str,
+    min_ttl: float,
+    before: str,
+    after: str,
+    files: "Mapping[str, object]",
+    digests: "Mapping[str, bytes] | None" = None,
+) -> bytes | None:
     """The payload of an answer entry; None when a text holds what such an entry cannot."""
     fields = [key.encode(), b"%d" % min_ttl, before.encode(), after.encode()]
     for path, known in files.items():
-        fields += [os.fsencode(path), pack(known)]  # type: ignore[arg-type]
+        told = (digests or {}).get(path)
+        fields += [os.fsencode(path), pack(known) + (b"=" + told if told else b"")]  # type: ignore[arg-type]
     return None if any(b"\0" in field for field in fields) else b"\0".join(fields)

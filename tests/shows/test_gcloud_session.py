@@ -187,6 +187,8 @@ def test_warm_answers_load_nothing_and_change_at_once_with_the_session(
 
     person = warmed()
     assert modules(session, *TOKEN) <= {"gbearer", "gbearer.__main__", "gbearer._version", "gbearer.warm", "_blake2"}
+    ask(session, "auth", "list")  # which touches credentials.db and does not change it
+    assert is_warm(session, *TOKEN)
     em.reset()
     assert ours(run, session) == person
     assert tokens_made(em) == 0

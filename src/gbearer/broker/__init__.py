@@ -141,7 +141,7 @@ class Broker:
         if any(warm.identity(path) != known for path, known in files.items()):
             return
         before, _, after = text.partition(token.value)
-        entry = warm.entry(answer.key, ask.min_ttl, before, after, files)
+        entry = warm.entry(answer.key, ask.min_ttl, before, after, files, answer.look.digests)
         store = self._store(ask)
         kept = store.read(answer.key)
         if entry is not None and kept is not None and kept.token == token:

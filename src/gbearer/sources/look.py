@@ -45,19 +45,21 @@ class Look:
 
     env       the environment that was looked at
     files     path as opened -> identity (device, inode, size, mtime_ns, ctime_ns), None where nothing was
+    digests   path -> digest of its bytes, for files whose owner touches them without changing them
     steps     the chain in the order in which it was walked
     remember  whether files and environment alone pin the answer: False for inline, ready-made and ambient ones
     root      where the system's own folders (`sys`, `proc`) begin; tests bring their own
     system    the name of the operating system, as `sys.platform` spells it
     """
 
-    __slots__ = ("env", "files", "remember", "root", "steps", "system")
+    __slots__ = ("digests", "env", "files", "remember", "root", "steps", "system")
 
     def __init__(self, env: "Mapping[str, str]", *, root: str = "/", system: str = sys.platform) -> None:
         self.env = env
         self.root = root
         self.system = system
         self.files: dict[str, Identity | None] = {}
+        self.digests: dict[str, bytes] = {}
         self.steps: list[Step] = []
         self.remember = True
 
@@ -77,6 +79,7 @@ class Look:
         with another user's HOME. One that may be `blank` may have no bytes; `largest` is how many it may have.
         """
         known, data = None, b""
+        self.digests.pop(_absolute(path), None)
         if not named and _hidden(path):
             self.remember = False
             return None
@@ -95,6 +98,10 @@ class Look:
             raise _broken(path, "is empty", "it has no bytes; a write may have failed, or a secret was not filled in")
         self.files[_absolute(path)] = known
         return data
+
+    def by_bytes(self, path: str, data: bytes) -> None:
+        """Note that the file at `path` stays the same as long as its bytes, which were `data`, do."""
+        self.digests[_absolute(path)] = warm.digest(data)
 
     def _once(self, path: str, largest: int) -> "tuple[Identity, bytes, Identity] | None":
         try:

@@ -57,6 +57,7 @@ def read(look: "Look", folder: str) -> Stored:
     if data is None:
         return stored
     stored.there = True
+    look.by_bytes(stored.path, data)  # every start of gcloud sets its mode anew, and with it one of its times
     if not data:  # gcloud makes the file before its table
         return stored
     from _blake2 import blake2b
