@@ -24,7 +24,9 @@ def name() -> str:
     def ask() -> str:
         import keyring
 
-        return str(keyring.get_keyring().name)
+        ring = keyring.get_keyring()
+        several = getattr(ring, "backends", None)  # where there are several, a chain asks the best one first
+        return str((several[0] if several else ring).name)
 
     return _try(ask)
 
