@@ -197,6 +197,31 @@ def test_in_bash_curl_is_completed_by_what_completes_curl(folder: Path, env: dic
 
 
 @pytest.mark.program("bash")
+def test_bash_finds_it_where_the_help_says(folder: Path, env: dict[str, str]) -> None:
+    library = "/usr/share/bash-completion/bash_completion"
+    if not os.path.exists(library):
+        pytest.skip("the package bash-completion is not installed")
+    put(folder, env, "bash", ".local/share/bash-completion/completions/gbearer")
+    for complete in bash(folder, env, f". {library};"):
+        assert complete("gbearer token --source=gi") == ["--source=github", "gitlab"]
+
+
+@pytest.mark.program("fish")
+def test_fish_finds_it_where_the_help_says(folder: Path, env: dict[str, str]) -> None:
+    put(folder, env, "fish", ".config/fish/completions/gbearer.fish")
+    for complete in fish(folder, env):
+        assert complete("gbearer token --source gi") == ["github", "gitlab"]
+
+
+def put(folder: Path, env: dict[str, str], shell: str, place: str) -> None:
+    """The script moved to its place in the home; nothing is left to be sourced."""
+    file = Path(env["HOME"]) / place
+    file.parent.mkdir(parents=True)
+    (folder.parent / shell).replace(file)
+    (folder.parent / shell).touch()
+
+
+@pytest.mark.program("bash")
 def test_in_a_bash_without_compopt_paths_are_completed_all_the_same(folder: Path, env: dict[str, str]) -> None:
     """As in the 3.2 that a Mac has."""
     for complete in bash(folder, env, "enable -n compopt;"):

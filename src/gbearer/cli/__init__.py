@@ -22,7 +22,7 @@ COMMANDS = {
     "profile": "named sets of options: list, show, set, unset, use",
     "preflight": "check a federation file before it is used",
     "cache": "the token cache: dir, list, clear",
-    "completion": "print a script with which bash, zsh or fish complete all this",
+    "completion": "print the completion script for bash, zsh or fish",
     "emulator": "a local Google to test against",
     "demo": "a tour: a token made, placed and accepted on a local Google",
 }

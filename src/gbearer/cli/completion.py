@@ -18,14 +18,19 @@ if TYPE_CHECKING:
 
 USAGE = "[options] bash|zsh|fish"
 MORE = """\
-Put the script where the shell finds it, once; it is made anew with each version.
+Put the script where the shell finds it, and anew after an upgrade:
 
-  gbearer completion bash > ~/.local/share/bash-completion/completions/gbearer     (with the package bash-completion)
-  echo '. <(gbearer completion bash)' >> ~/.bashrc                                 (without it)
-  gbearer completion zsh > "${fpath[1]}/_gbearer"                                  (or any other folder of $fpath)
+  mkdir -p ~/.local/share/bash-completion/completions
+  gbearer completion bash > ~/.local/share/bash-completion/completions/gbearer
+
+  mkdir -p ~/.zfunc     # and in ~/.zshrc, before compinit: fpath=(~/.zfunc $fpath)
+  gbearer completion zsh > ~/.zfunc/_gbearer
+
+  mkdir -p ~/.config/fish/completions
   gbearer completion fish > ~/.config/fish/completions/gbearer.fish
 
-Names of profiles and accounts are asked of gbearer while you type; everything else is in the script.
+Where bash lacks the package bash-completion, write `. <(gbearer completion bash)` into ~/.bashrc instead. Names of
+profiles and accounts are asked of gbearer while you type; everything else is in the script.
 """
 _KINDS = {"--credentials": FILE, "--dir": FOLDER, "--profile": PROFILE, "--account": ACCOUNT, "--use": ACCOUNT}
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
