@@ -89,7 +89,22 @@ def test_a_key_alone_sends_nothing_anywhere_and_needs_no_leave(tmp_path: Path, o
     assert (source.universe, source.principal) == (OTHER, KEY["client_email"])
 
 
-@pytest.mark.parametrize("options", [{"impersonate": (TARGET,)}, {"kind": "id", "audience": "https://a.example"}])
+BOUNDARY = json.dumps(
+    {
+        "accessBoundaryRules": [
+            {
+                "availableResource": "//storage.googleapis.com/projects/_/buckets/b",
+                "availablePermissions": ["inRole:roles/storage.objectViewer"],
+            }
+        ]
+    }
+)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"impersonate": (TARGET,)}, {"kind": "id", "audience": "https://a.example"}, {"boundary": BOUNDARY}],
+)
 def test_a_key_that_would_be_spoken_for_there_does(tmp_path: Path, options: dict[str, Any]) -> None:
     path = write(tmp_path / "k.json", KEY_THERE)
     assert f"names {OTHER}" in refusal(BadCredentials, {}, credentials=path, **options)

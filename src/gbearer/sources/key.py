@@ -37,7 +37,7 @@ def load(info: "fields.Info", where: str, ask: "Ask", look: "Look") -> Source:
         ("client_email", "private_key", "token_uri"),
         ("private_key_id", "project_id", "client_id", "quota_project_id", "universe_domain"),
     )
-    named = universe.of_file(info, where, ask, look, sends=bool(ask.impersonate) or ask.kind == "id")
+    named = universe.of_file(info, where, ask, look, sends=False)  # its JWTs go where the user sends them
     key_id, email = fields.text(info, "private_key_id"), fields.text(info, "client_email")
     token_uri = fields.text(info, "token_uri")
     # elsewhere there is no token endpoint, and keys name their own universe's or Google's

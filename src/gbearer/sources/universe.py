@@ -33,8 +33,8 @@ def of_environment(env: "Mapping[str, str]") -> str:
 def of_file(info: "fields.Info", where: str, ask: "Ask", look: "Look", *, sends: bool = True) -> str:
     """The universe that the file at `where` names, once it agrees with the environment; BadCredentials otherwise.
 
-    The hosts of a universe are trusted with secrets: where one would be sent (`sends`), the user has to have named
-    any other than Google's own, for a file that one was handed must not choose where they go.
+    The hosts of a universe are trusted with secrets: where a file of its kind always sends one there (`sends`), the
+    user has to have named any other than Google's own, for a file that one was handed must not choose where they go.
     """
     said = fields.text(info, "universe_domain")
     named, given = said or endpoints.UNIVERSE, of_environment(look.env)
@@ -44,11 +44,7 @@ def of_file(info: "fields.Info", where: str, ask: "Ask", look: "Look", *, sends:
         return named
     _not_past_emulator(named, where, look.env)
     if sends and not given and not ask.trust_config:
-        raise BadCredentials(
-            f"universe_domain in {where} names {named}",
-            why=f"secrets would be sent to hosts of that name, and {VARIABLE} does not name it; nothing was sent",
-            fix=f"export {VARIABLE}={named} if that is your cloud, or get the file anew from Google",
-        )
+        raise _unnamed(named, where)
     return named
 
 
@@ -64,20 +60,34 @@ def of_source(source: "Source", transport: "Transport") -> str:
 def check(ask: "Ask", source: "Source", env: "Mapping[str, str]", transport: "Transport") -> None:
     """BadCredentials when `source` is of another universe than the environment names.
 
+    Or when `ask` would send a token of it to that universe's IAM Credentials or STS, and only its file has named it.
     UsageError for what there is in Google's own universe only.
     """
     given = of_environment(env)
-    if given or ask.impersonate or ask.boundary:
+    beyond = bool(ask.impersonate or source.impersonate or ask.boundary)
+    if given or beyond:
         of_source(source, transport)
     if given and source.universe != given:
         raise mismatch(source.universe, source.where, given)
-    if ask.subject and source.universe != endpoints.UNIVERSE:
+    if source.universe == endpoints.UNIVERSE:
+        return
+    if (beyond or ask.kind == "id") and source.kind != "metadata" and not given and not ask.trust_config:
+        raise _unnamed(source.universe, source.where)
+    if ask.subject:
         raise UsageError(
             f"there is no domain-wide delegation in the universe {source.universe}",
             why=f"{source.where} belongs there, and Google Workspace, whose users --subject names, is of "
             f"{endpoints.UNIVERSE} only",
             fix="drop --subject",
         )
+
+
+def _unnamed(named: str, where: str) -> BadCredentials:
+    return BadCredentials(
+        f"universe_domain in {where} names {named}",
+        why=f"secrets would be sent to hosts of that name, and {VARIABLE} does not name it; nothing was sent",
+        fix=f"export {VARIABLE}={named} if that is your cloud, or get the file anew from Google",
+    )
 
 
 def _not_past_emulator(named: str, where: str, env: "Mapping[str, str]") -> None:
