@@ -158,10 +158,8 @@ def test_every_contradiction_is_said_at_once(run: Run, em: Emulator) -> None:
         (["token", "--scope"], "expected one argument"),
         (["token", "extra"], "extra"),
         (["tokn"], "no command 'tokn'"),
-        (["login"], "no command 'login'"),
         (["-v", "token"], "does not know the option -v"),
         (["token", "--quota-project", "a\nb"], "is no project id"),
-        (["token", "--source", "gcloud"], "does not exist in this version yet"),
     ],
 )
 def test_a_bad_command_line_ends_with_2_and_the_three_lines(run: Run, argv: list[str], said: str) -> None:
