@@ -92,7 +92,7 @@ def rapt(look: "Look", folder: str, account: str) -> str:
         found.append(_text(row[0]) if row and row[0] else "")
 
     try:
-        data = _steady(type(look)(look.env, root=look.root, system=look.system), path, 0.0)
+        data = _steady(type(look)(look.env, root=look.root, system=look.system), path, PATIENCE / 4)
         if data:
             _query(path, data, take)
     except Error as error:
