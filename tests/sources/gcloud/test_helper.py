@@ -10,7 +10,7 @@ import pytest
 from gbearer import Ask, Token
 from gbearer.broker import Broker
 from gbearer.emulator import Emulator
-from gbearer.errors import BadCredentials, Denied, Error, LoginRequired, Unreachable, UsageError
+from gbearer.errors import BadCredentials, CredentialsNotFound, Denied, Error, LoginRequired, Unreachable, UsageError
 from gbearer.sources.gcloud import helper
 from sources.gcloud.hands import ADA, GCLOUD_USER, open_at, session
 from sources.hands import find, refusal
@@ -78,6 +78,8 @@ def test_a_newer_schema_is_left_to_gcloud(fake: Fake, tmp_path: Path) -> None:
         base.execute(change)
         base.close()
         assert fake.token(no_cache=True).value == "ya29.of-gcloud"
+    assert len(fake.started()) == 2
+    assert "--source gcloud asks gcloud itself" in refusal(CredentialsNotFound, fake.env, account=ADA)
     assert len(fake.started()) == 2
 
 

@@ -65,9 +65,12 @@ def _of_account(
     folder = wellknown.folder(look)
     kept = store.read(look, folder)
     account = ask.account or active.get("core", "account") or ""
-    if kept.strange and named:
+    if kept.strange:
         why = f"{kept.path} is of a newer version: {kept.strange}"
-        return helper.source(account, why, kept.pin, look)
+        if named:
+            return helper.source(account, why, kept.pin, look)
+        look.absent(PLACE, f"{why}; --source gcloud asks gcloud itself")
+        return None
     if not account:
         found = accounts.of_machine("", active, look, transport, notes)
         if found is None:
