@@ -45,6 +45,14 @@ def test_an_account_without_credentials_is_told_with_the_nearest_that_has_some(t
     assert "`gcloud auth activate-service-account x@p.iam.gserviceaccount.com --key-file=KEY`" in text
 
 
+def test_what_is_shown_of_many_accounts_is_few_and_printable(tmp_path: Path) -> None:
+    many: dict[str, object] = {f"u{number:02}@example.com": GCLOUD_USER for number in range(30)}
+    env = session(tmp_path, "x", {"evil\x1b[31m@example.com\n  fix: run this": GCLOUD_USER} | many)
+    text = refusal(CredentialsNotFound, env, source="gcloud")
+    assert "u09@example.com and 20 more" in text
+    assert "evil" not in text
+
+
 def test_an_account_alone_is_looked_for_among_logins_and_then_in_gclouds_session(tmp_path: Path) -> None:
     env = session(tmp_path, ROBOT) | {"GOOGLE_APPLICATION_CREDENTIALS": write(tmp_path / "key.json", KEY)}
     source, look = find(env, account=ADA)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from gbearer.transport import Transport
 
 _WORDS = {"metadata": "account of this machine", "token": "ready-made access token", "gcloud": "account"}
+_SHOWN = 10
+"""Accounts that a message names."""
 _METADATA = ("GCE_METADATA_HOST", "GCE_METADATA_IP", "GCE_METADATA_ROOT")
 
 
@@ -82,10 +84,10 @@ def describe(source: "Source", active: "Configuration", ask: "Ask") -> str:
 
 def known(kept: "Stored", account: str = "") -> str:
     """The accounts that gcloud knows, as the end of a sentence, and the one nearest to `account`; "" for none."""
-    near = _nearest(account, kept)
-    return (f"; it has them for {', '.join(_names(kept))}" if kept.accounts else "") + (
-        f"; is {near} meant?" if near else ""
-    )
+    near, names = _nearest(account, kept), _names(kept)
+    told = f"; it has them for {', '.join(names[:_SHOWN])}" if names else ""
+    told += f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{told}; is {near} meant?" if near else told
 
 
 def nobody(kept: "Stored", active: "Configuration", look: "Look") -> Error:
@@ -132,7 +134,8 @@ def elsewhere(account: str, where: str) -> Error:
 
 
 def _names(kept: "Stored") -> list[str]:
-    return list(dict.fromkeys(key.partition("#")[0] for key in kept.accounts))
+    """The accounts, those that nobody could name left out."""
+    return list(dict.fromkeys(key.partition("#")[0] for key in kept.accounts if key.isprintable()))
 
 
 def _nearest(account: str, kept: "Stored") -> str:
