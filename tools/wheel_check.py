@@ -51,7 +51,7 @@ def contents(wheel: Path) -> None:
     ]
     if strangers:
         raise SystemExit(f"error: the wheel holds {strangers}")
-    for wanted in ("gbearer/py.typed", "gbearer/__main__.py"):
+    for wanted in ("gbearer/py.typed", "gbearer/__main__.py", "gbearer/emulator/signin/style.css"):
         if wanted not in names:
             raise SystemExit(f"error: the wheel lacks {wanted}")
     if not any(name.endswith("licenses/LICENSE") for name in names):
