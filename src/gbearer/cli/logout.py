@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from gbearer.login.sign_out import Gone
     from gbearer.sources import Look
 
-USAGE = "[--account A | --all]"
 MORE = """\
 Exit codes: 0 signed out (with --all also where nobody was signed in); 3 that account is not signed in;
 7 forgotten on this machine, but Google could not be told.
