@@ -9,6 +9,7 @@ from gbearer.broker import Broker
 from gbearer.emulator import Emulator
 from gbearer.errors import BadCredentials, CredentialsNotFound
 from sources.gcloud.hands import ACCOUNTS, ADA, GCLOUD_KEY, GCLOUD_USER, ROBOT, configuration, database, session
+from sources.gcloud.test_kinds import WORKFORCE
 from sources.hands import KEY, find, refusal, write
 
 
@@ -81,9 +82,19 @@ def test_accounts_of_another_universe(tmp_path: Path) -> None:
     text = refusal(BadCredentials, env, source="gcloud")
     assert f"gcloud knows {ROBOT} in {other}, not in googleapis.com" in text
     assert f"gcloud config set core/universe_domain {other}" in text
-    named = env | {"CLOUDSDK_CORE_UNIVERSE_DOMAIN": other, "GOOGLE_CLOUD_UNIVERSE_DOMAIN": other}
-    source, _ = find(named, source="gcloud")
-    assert (source.principal, source.universe) == (ROBOT, other)
+    for more in ({}, {"GOOGLE_CLOUD_UNIVERSE_DOMAIN": other}):
+        source, _ = find(env | {"CLOUDSDK_CORE_UNIVERSE_DOMAIN": other} | more, source="gcloud")
+        assert (source.principal, source.universe) == (ROBOT, other)
+    elsewhere = {"CLOUDSDK_CORE_UNIVERSE_DOMAIN": other, "GOOGLE_CLOUD_UNIVERSE_DOMAIN": "third.example"}
+    assert "third.example" in refusal(BadCredentials, env | elsewhere, source="gcloud")
+    person = f"principal://iam.{other}/x"
+    login = WORKFORCE | {
+        "universe_domain": other,
+        "token_url": f"https://sts.{other}/v1/oauthtoken",
+        "token_info_url": "",
+    }
+    mine = session(tmp_path, person, {f"{person}#{other}": login}, f"universe_domain = {other}\n")
+    assert find(mine, source="gcloud")[0].universe == other
     both = session(tmp_path, ROBOT, {ROBOT: GCLOUD_KEY, f"{ROBOT}#{other}": GCLOUD_KEY | {"universe_domain": other}})
     assert find(both, source="gcloud")[0].universe == "googleapis.com"
 

@@ -61,6 +61,14 @@ def test_a_kind_that_is_not_known_is_left_to_gcloud_and_its_token_kept(fake: Fak
     assert fake.started() == [f"config config-helper --format=json --force-auth-refresh --account={ADA}||"]
 
 
+def test_gcloud_is_not_started_for_what_is_understood(gbearer_emulator: Emulator, fake: Fake, tmp_path: Path) -> None:
+    given = json.loads(gbearer_emulator.user_file.read_text())
+    session(tmp_path / "conf", ADA, {ADA: given | {"token_uri": GCLOUD_USER["token_uri"]}})
+    fake.env["GBEARER_EMULATOR_HOST"] = gbearer_emulator.host
+    assert fake.token().principal == ADA
+    assert fake.started() == []
+
+
 def test_it_is_not_remembered_by_the_warm_path(fake: Fake) -> None:
     _, look = find(fake.env, source="gcloud")
     assert not look.remember

@@ -5,11 +5,13 @@ from _blake2 import blake2b  # hashlib costs ten times as much to import
 
 from gbearer import grammar
 from gbearer.errors import BadCredentials
-from gbearer.sources import file, wellknown
+from gbearer.sources import file, universe, wellknown
 from gbearer.sources.gcloud import accounts, helper, store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gbearer.model import Ask
     from gbearer.sources.detect import Notes
     from gbearer.sources.gcloud.configuration import Configuration
@@ -56,7 +58,11 @@ def load(
         info = info | ({"account": account} if grammar.EMAIL.fullmatch(account) else {})
         info = info | ({"rapt_token": rapt} if rapt else {})
     data = at_host(json.dumps(info).encode(), active)
-    source = file.load(data, where, ask, look)
+    given, look.env = look.env, _with_universe(key, look.env)
+    try:
+        source = file.load(data, where, ask, look)
+    finally:
+        look.env = given
     if kind != "external_account":  # not the proof of reauthentication, which changes without changing whose it is
         pinned = f"{key}\0{text}\0{active.get('auth', 'token_host') or ''}"
         source.fingerprint = blake2b(pinned.encode("utf-8", "surrogateescape"), digest_size=32).hexdigest()
@@ -64,6 +70,12 @@ def load(
         source.principal = source.principal or account
     source.sign_in = _SIGN_IN.get(kind, "").format(account)
     return source
+
+
+def _with_universe(key: str, env: "Mapping[str, str]") -> "Mapping[str, str]":
+    """The environment, in which core/universe_domain counts as the user's word: `key` was chosen by it."""
+    named = key.partition("#")[2]
+    return {**env, universe.VARIABLE: named} if named and not env.get(universe.VARIABLE) else env
 
 
 def at_host(data: bytes, active: "Configuration") -> bytes:
