@@ -26,9 +26,13 @@ if TYPE_CHECKING:
 
 
 class Error(Exception):
-    """What happened (`message`), its cause (`why`) and the next command to type (`fix`)."""
+    """What happened (`message`), its cause (`why`) and the next command to type (`fix`).
+
+    `passing` is whether it may well be over in a moment: until then an old token that is still good serves on.
+    """
 
     code = 1
+    passing = False
 
     def __init__(self, message: str, *, why: str = "", fix: str = "") -> None:
         super().__init__(message)
@@ -79,6 +83,7 @@ class Unreachable(Error):
     """The server could not be reached, or its answer was not understood."""
 
     code = 7
+    passing = True
 
 
 class Refused(Unreachable):

@@ -5,6 +5,7 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -59,6 +60,18 @@ def test_a_keyring_that_fails_later_fails_no_token_that_is_cached(signed_in: Don
     assert (needed.code, needed.out) == (6, "")
     assert "keyring" in needed.err
     assert f"gbearer login --account {ADA} --no-keyring" in needed.err
+
+
+def test_a_keyring_that_fails_leaves_a_token_that_is_about_to_end_in_use(
+    signed_in: Done, spawn: Done, em: Emulator
+) -> None:
+    signed_in("--keyring", **PLAIN)
+    answer = {"access_token": "ya29.short", "expires_in": 8, "token_type": "Bearer", "scope": ""}
+    em.fault({"count": 1, "match": {"path": "/token"}, "status": 200, "body": json.dumps(answer)})
+    first = spawn("token", **PLAIN)
+    assert first.out == "ya29.short\n"
+    time.sleep(6.3)  # in the last quarter of its life it is renewed, where that can be done
+    assert spawn("token", **FAILS) == first
 
 
 def test_an_entry_that_somebody_took_out_of_the_keyring_is_6(

@@ -98,7 +98,7 @@ def _renew_locked(
     try:
         token = mint(old is not None)
     except Error as error:
-        if old is not None and isinstance(error, Unreachable):
+        if old is not None and error.passing:
             log.debug(f"the old token serves on, {old.token.expires_in(clock()):.0f} s more: {error.message}")
             return old, "stale"
         store.write_failure(key, error)

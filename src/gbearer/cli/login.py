@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from gbearer.login.sign_in import Signed, Wish
     from gbearer.sources import Look
 
-USAGE = "[options] [--client-file FILE]"
 MORE = """\
 The first sign-in names the JSON of an OAuth client of your own (application type Desktop app); later ones
 remember it. Several accounts may be signed in side by side: the latest sign-in is the active one, --use chooses

@@ -62,7 +62,9 @@ def _obtain(ask: "Ask", source: "Source", watch: "Watch") -> "Any":
     if source.lock:
         _load(source.kind)
     with source.turn(watch.transport.left):
+        began = time.monotonic()
         credential = source.credentials(ask, watch.transport)
+        watch.transport.allow(time.monotonic() - began)  # a keyring may have asked its owner for a password
         used = credential.refresh_token
         watch.arrived = lambda answer: _keep(answer, used, source)
         try:

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
 
 _OPEN = "import sys, webbrowser; sys.exit(not webbrowser.open(sys.argv[1]))"
 _LATEST = 3600.0
+_DISPLAYS = ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY")
 
 
 def opened(url: str, env: "Mapping[str, str]") -> bool:
@@ -18,6 +19,9 @@ def opened(url: str, env: "Mapping[str, str]") -> bool:
     import subprocess
     import sys
 
+    graphical = sys.platform in ("win32", "darwin") or any(env.get(name) for name in _DISPLAYS)
+    if not graphical:  # what Python would take then runs inside the terminal, if at all
+        return False
     try:
         done = subprocess.run(
             [sys.executable, "-I", "-c", _OPEN, url],

@@ -47,7 +47,7 @@ def answer(
     events: queue.SimpleQueue[object] = queue.SimpleQueue()
     listener.start(state, events.put)
     if use_browser:
-        person.tell("opening the browser to sign in; if it does not come up, run this again with --no-browser")
+        person.tell(f"opening the browser to sign in; if it does not come up, open this URL yourself:\n\n{url}\n")
         _thread(lambda: None if browser.opened(url, person.env) else events.put(_FAILED))
     else:
         _by_hand(listener, url, person, events)

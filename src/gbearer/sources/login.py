@@ -92,11 +92,13 @@ def _current(where: str, login: str, account: str, found: "logins.Info", look: "
     try:
         secret = keychain.read(entry(account, login))
     except keychain.Unusable as error:
-        raise LoginRequired(
+        locked = LoginRequired(
             f"the login of {account} is kept in the system's keyring, which cannot be used",
             why=str(error),
             fix=f"unlock it and try again, or keep the login in a file: `{sign_in(account)} --no-keyring`",
-        ) from None
+        )
+        locked.passing = True
+        raise locked from None
     if not secret:
         raise LoginRequired(
             f"the login of {account} is not in the system's keyring any more",
