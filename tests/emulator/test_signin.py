@@ -1,7 +1,6 @@
 """Signing in with a browser: pages, consent, what comes back, and every request that is refused by a page."""
 
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -309,19 +308,3 @@ def test_client_json_is_a_desktop_clients_and_somebody_elses_is_not_overwritten(
         ):
             pass
         assert (directory / name).read_text() == document
-
-
-@pytest.mark.slow
-@pytest.mark.program("chromium")
-def test_a_real_browser_draws_the_page_without_a_complaint(em: Emulator, tmp_path: Path) -> None:
-    arguments = (
-        "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-        "--disable-component-update --disable-sync --enable-logging=stderr --dump-dom"
-    )
-    done = subprocess.run(
-        ["chromium", *arguments.split(), f"--user-data-dir={tmp_path}", url(em)], capture_output=True, text=True,
-        timeout=120, check=False,
-    )  # fmt: skip
-    assert "Ada Lovelace" in done.stdout
-    assert "CONSOLE" not in done.stderr, done.stderr  # where a violated policy would be told
-    assert [entry["path"] for entry in em.log()] == ["/o/oauth2/auth"]  # nothing else was fetched, no icon either
