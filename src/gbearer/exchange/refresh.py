@@ -1,10 +1,9 @@
 """Let google-auth obtain a token, and make of it one of ours: value, end, whose, which scopes."""
 
-import re
 import time
 
 from gbearer import claims, grammar, log
-from gbearer.errors import Error, LoginRequired, Refused, Unreachable
+from gbearer.errors import Error, LoginRequired, Unreachable
 from gbearer.exchange.watch import server_time
 from gbearer.model import Token
 
@@ -16,16 +15,20 @@ if TYPE_CHECKING:
     from gbearer.exchange.watch import Watch
     from gbearer.model import Ask
     from gbearer.sources import Source
-    from gbearer.transport import Answer
 
-_ONE_WORD = re.compile(r"[!-~]+")
 _SKEW = 5.0
 """Seconds by which a server's clock may differ before it is taken into account: its `Date` has whole seconds."""
 
 
 def direct(ask: "Ask", source: "Source", watch: "Watch", clock: "Callable[[], float]") -> Token:
     """The source's own token, access or ID (RFC 7523 §2.1, RFC 6749 §6, or the metadata server)."""
-    credential = _obtain(ask, source, watch)
+    if source.person:
+        from gbearer.exchange import login
+
+        credential = login.refreshed(ask, source, watch)
+    else:
+        credential = source.credentials(ask, watch.transport)
+        refresh(credential, watch)
     if ask.kind == "id":
         value = credential.id_token if source.kind == "authorized_user" else credential.token
         if value is None:
@@ -46,72 +49,6 @@ def direct(ask: "Ask", source: "Source", watch: "Watch", clock: "Callable[[], fl
         scopes=_granted(scopes, watch) if source.person else scopes,
         audience=ask.audience,
     )
-
-
-def _obtain(ask: "Ask", source: "Source", watch: "Watch") -> "Any":
-    """A credential that has its token.
-
-    A login is refreshed by one process at a time, each with the refresh token that the one before it left, and a new
-    one is kept before anything else is done with the answer: whoever is killed then has lost nothing, as Google
-    takes the former one until the new one has been used.
-    """
-    if not source.person:
-        credential = source.credentials(ask, watch.transport)
-        refresh(credential, watch)
-        return credential
-    if source.lock:
-        _load(source.kind)
-    with source.turn(watch.transport.left):
-        began = time.monotonic()
-        credential = source.credentials(ask, watch.transport)
-        watch.transport.allow(time.monotonic() - began)  # a keyring may have asked its owner for a password
-        used = credential.refresh_token
-        watch.arrived = lambda answer: _keep(answer, used, source)
-        try:
-            refresh(credential, watch)
-        except Refused as refused:
-            newer = _newer.get(used)
-            if newer is None or b'"invalid_grant"' not in refused.body:
-                raise
-            log.debug(f"{source.where} is refused: once more with the refresh token that came last")
-            source.current = lambda: newer
-            credential = source.credentials(ask, watch.transport)
-            refresh(credential, watch)
-        finally:
-            watch.arrived = None
-    return credential
-
-
-def _load(kind: str) -> None:
-    """Import what the refresh will need: that takes longer than the refresh, and others wait for its end."""
-    if kind == "authorized_user":
-        import google.oauth2.credentials
-    else:
-        import google.auth.external_account_authorized_user  # noqa: F401
-
-
-_newer: dict[str, str] = {}
-"""Refresh tokens that came instead of those (the keys) in files that are never written to; for this process only."""
-
-
-def _keep(answer: "Answer", used: str, source: "Source") -> None:
-    """Put a new refresh token in the place of the `used` one; a token that came with it is good all the same."""
-    try:
-        said = answer.json()
-    except Unreachable:
-        return  # told where the token is looked for
-    new = said.get("refresh_token") if isinstance(said, dict) else None
-    if not isinstance(new, str) or new == used or not _ONE_WORD.fullmatch(new):
-        return
-    if source.rotated is None:
-        log.debug(f"a new refresh token came for {source.where}, which is not written to; the old one stays in use")
-        _newer[used] = new
-        return
-    try:
-        source.rotated(new)
-    except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
-        log.warn(f"the new refresh token for {source.where} could not be kept: {reason}")
 
 
 def identity(
