@@ -20,7 +20,7 @@ def rows(em: Emulator, env: dict[str, str], count: int, home: Path, settle: floa
     gcloud = _gcloud(em, home / "gcloud")
     time.sleep(settle)
     bare = process([PYTHON, "-c", "pass"], nobody)
-    made = []
+    made, few = [], max(3, count // 3)
     for what, args, more in (
         ("login", [], {}),
         ("profile", ["--profile", "bench"], {}),
@@ -35,7 +35,7 @@ def rows(em: Emulator, env: dict[str, str], count: int, home: Path, settle: floa
         )
         if em.log():
             raise SystemExit(f"error: the warm runs with {what} asked the server")
-        count = max(3, count // 3)
+        count = few
     return made
 
 

@@ -150,6 +150,18 @@ def test_from_the_browser_to_a_token_that_a_service_accepts(
     assert "localhost" not in login.url, "RFC 8252 §8.3: the address itself"
 
 
+def test_with_vv_nothing_secret_is_said(begin: Begin, em: Emulator) -> None:
+    login = begin("-vv")
+    page = login.page()
+    walk(page)
+    assert login.end() == 0
+    assert "/token" in login.err, "the call is told"
+    query = urllib.parse.parse_qs(urllib.parse.urlsplit(page.visited[-1]).query)
+    secret = json.loads(em.client_file.read_text())["installed"]["client_secret"]
+    for each in (query["code"][0], secret, "ya29.", "code_verifier="):
+        assert each not in login.err + login.out
+
+
 def test_cancelled(begin: Begin, run: Run) -> None:
     login = begin()
     page = login.page()
