@@ -88,7 +88,7 @@ def success(account: str, scopes: "Iterable[str]", emulator: bool) -> Page:
 def failure(error: "Error", emulator: bool) -> Page:
     """Not signed in: the same three things that the terminal says."""
     body = f"<p>{html.escape(_sentence(error.why))}</p>" if error.why else ""
-    body += f'<p class="next"><b>What to do</b>{html.escape(error.fix)}</p>' if error.fix else ""
+    body += f'<p class="next"><b>What to do</b>{html.escape(_begun(error.fix))}</p>' if error.fix else ""
     return _page(400, _sentence(error.message).rstrip("."), body, good=False, emulator=emulator)
 
 
@@ -109,6 +109,11 @@ def over(emulator: bool) -> Page:
 
 def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", ")")) else ".")
+
+
+def _begun(text: str) -> str:
+    """`text` as a sentence begins, unless it begins with a command."""
+    return text if text.startswith("gbearer") else f"{text[:1].upper()}{text[1:]}"
 
 
 def _page(status: int, title: str, body: str, *, good: bool = True, emulator: bool = False) -> Page:
