@@ -282,6 +282,15 @@ def test_revoking_what_is_no_token_is_fine_and_what_is_malformed_is_not(em: Emul
     assert good(post(em, "/v1/revoke", {"token": ordinary})) == {}  # not the pool's: left alone
 
 
+def test_the_place_where_users_revoke_does_not_know_sessions(em: Emulator) -> None:
+    held = session(em)
+    refused = oauth_error(call(em, "POST", "/revoke", form={"token": held["refresh_token"]}))
+    assert refused == (400, "invalid_token", "Token expired or revoked")
+    refused = oauth_error(call(em, "POST", "/revoke", form={"token": held["access_token"]}))
+    assert refused == (400, "invalid_token", "Token is not revocable.")
+    assert refreshed(em, held["refresh_token"]).status == 200
+
+
 def test_a_session_can_be_made_to_expire(em: Emulator) -> None:
     token = session(em)["refresh_token"]
     assert em.require_reauth(f"{PRINCIPAL}/{ADA}") >= 1

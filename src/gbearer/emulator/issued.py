@@ -85,12 +85,12 @@ class Issued:
         return Found("good", access)
 
     def revoke(self, value: str) -> Literal["revoked", "unknown", "not revocable"]:
-        """Take back a user's access or refresh token, and with it the whole grant (RFC 7009)."""
+        """Take back a user's access or refresh token, and with it the whole grant (RFC 7009); no session of a pool."""
         grant, found = self.world.grants.find(value), self.find(value)
-        name = grant.id if grant is not None else ""
+        name = grant.id if grant is not None and not grant.workforce else ""
         if grant is None and found.state == "good" and found.access is not None:
             name = found.access.grant
-            if not name or found.access.boundary:
+            if not name or found.access.boundary or found.access.federated:
                 return "not revocable"
             grant = self.world.grants.by_id(name)
         if not name or (grant is not None and grant.revoked):
