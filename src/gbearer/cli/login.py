@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import argparse
 
     from gbearer.cli.world import World
-    from gbearer.login.sign_in import Signed, Wish
+    from gbearer.login.wish import Signed, Wish
     from gbearer.sources import Look
 
 MORE = """\
@@ -60,7 +60,10 @@ def run(args: "argparse.Namespace", world: "World") -> int:
     look = Look(world.env)
     wish = _wish(args, look)
     if args.list:
-        world.write(_listed(look, args.format))
+        listed = _listed(look, args.format)
+        world.write(listed)
+        if not listed:
+            say.note("nobody is signed in with gbearer\n", world.stderr)
         return 0
     if args.use is not None:
         world.write(say.plain(_used(args.use, look)))
@@ -79,7 +82,7 @@ def run(args: "argparse.Namespace", world: "World") -> int:
 def _wish(args: "argparse.Namespace", look: "Look") -> "Wish":
     """What the options ask for, and the profile where they are silent; UsageError for all that is wrong at once."""
     from gbearer import profiles
-    from gbearer.login.sign_in import Wish
+    from gbearer.login.wish import Wish
 
     problems = options.Problems()
     problems.of(options.check_format, args.format, FORMATS)
