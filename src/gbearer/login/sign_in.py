@@ -1,14 +1,10 @@
 """Signing a person in, from the options to a login that the next call uses."""
 
-import os
-import time
-
 from gbearer import endpoints, log
 from gbearer.errors import BadCredentials, Denied, Error, UsageError
-from gbearer.login import adc, client, flow, forget, pages, service, wait
+from gbearer.login import adc, client, flow, keep, pages, service, wait
 from gbearer.login.listen import Listener
-from gbearer.sources import Look, keychain, logins
-from gbearer.sources.login import entry
+from gbearer.sources import logins
 from gbearer.transport import Transport
 
 TYPE_CHECKING = False
@@ -16,70 +12,12 @@ if TYPE_CHECKING:
     from gbearer.login.client import Client
     from gbearer.login.flow import Granted
     from gbearer.login.service import Service
+    from gbearer.login.wish import Signed, Wish
+    from gbearer.sources import Look
     from gbearer.sources.logins import Info
 
-TIMEOUT = 300
-"""Seconds that a person has to sign in."""
 
-
-class Wish:
-    """What is wanted of a sign-in.
-
-    client_file, login_config   paths; without them those of the login that there is are taken
-    account     who shall sign in; None for anybody
-    scopes      whole names; () for what the login had, or the usual ones
-    port        of the loopback address, 0 for a free one
-    browser     whether to open one
-    timeout     seconds
-    adc         whether gcloud's application default credentials are written as well
-    keyring     whether the refresh token goes into the system's keyring; None for as it was, at first a file
-    """
-
-    __slots__ = (
-        "account", "adc", "browser", "client_file", "keyring", "login_config", "port", "quota_project", "scopes",
-        "timeout",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        *,
-        client_file: str | None = None,
-        login_config: str | None = None,
-        account: str | None = None,
-        scopes: tuple[str, ...] = (),
-        port: int = 0,
-        browser: bool = True,
-        timeout: float = TIMEOUT,
-        adc: bool = False,
-        keyring: bool | None = None,
-        quota_project: str | None = None,
-    ) -> None:
-        self.client_file = client_file
-        self.login_config = login_config
-        self.account = account
-        self.scopes = scopes
-        self.port = port
-        self.browser = browser
-        self.timeout = timeout
-        self.adc = adc
-        self.keyring = keyring
-        self.quota_project = quota_project
-
-
-class Signed:
-    """A login that was made: whose, its scopes, its file, the keyring's name if that has it, the ADC file if any."""
-
-    __slots__ = ("account", "adc", "file", "keyring", "scopes")
-
-    def __init__(self, account: str, scopes: tuple[str, ...], file: str, keyring: str, adc: str) -> None:
-        self.account = account
-        self.scopes = scopes
-        self.file = file
-        self.keyring = keyring
-        self.adc = adc
-
-
-def sign_in(wish: Wish, look: Look, person: "wait.Person") -> Signed:
+def sign_in(wish: "Wish", look: "Look", person: "wait.Person") -> "Signed":
     """Let `person` sign in as `wish` says, and make that the active login.
 
     Everything that can be found wrong without the person is, before the browser opens. Raises UsageError,
@@ -105,7 +43,7 @@ def sign_in(wish: Wish, look: Look, person: "wait.Person") -> Signed:
         try:
             granted = flow.redeem(begun, arrived, app, place, scopes, Transport(look.env))
             _check_account(wish.account, granted, place)
-            signed = _keep(wish, granted, app, place, look, folder)
+            signed = keep.keep(wish, granted, app, place, look, folder)
         except Error as error:
             listener.finish(pages.failure(error, emulated))
             raise
@@ -113,7 +51,7 @@ def sign_in(wish: Wish, look: Look, person: "wait.Person") -> Signed:
     return signed
 
 
-def _former(account: str | None, look: Look, folder: str) -> "Info":
+def _former(account: str | None, look: "Look", folder: str) -> "Info":
     """The login that is there, of the account that is named or the active one; {} where there is none that is whole."""
     name = account or logins.chosen(look, folder)
     try:
@@ -123,7 +61,7 @@ def _former(account: str | None, look: Look, folder: str) -> "Info":
         return {}
 
 
-def _place(wish: Wish, former: "Info", look: Look) -> "Service":
+def _place(wish: "Wish", former: "Info", look: "Look") -> "Service":
     if wish.login_config is not None:
         return service.read(wish.login_config, look)
     noted = logins.mark(former).get("login_config")
@@ -132,7 +70,7 @@ def _place(wish: Wish, former: "Info", look: Look) -> "Service":
     return service.google(wish.account)
 
 
-def _client(wish: Wish, former: "Info", place: "Service", look: Look) -> "Client":
+def _client(wish: "Wish", former: "Info", place: "Service", look: "Look") -> "Client":
     """The client that is named, else that of the former login: Google and a workforce pool do not share clients."""
     if wish.client_file is not None:
         return client.read(wish.client_file, look)
@@ -145,7 +83,7 @@ def _client(wish: Wish, former: "Info", place: "Service", look: Look) -> "Client
     return made
 
 
-def _scopes(wish: Wish, former: "Info", place: "Service") -> tuple[str, ...]:
+def _scopes(wish: "Wish", former: "Info", place: "Service") -> tuple[str, ...]:
     """Those that are asked for, else what this very account's login had, else the usual ones."""
     kept = logins.mark(former).get("scopes")
     if wish.scopes:
@@ -164,74 +102,3 @@ def _check_account(wanted: str | None, granted: "Granted", place: "Service") -> 
             why=f"--account names {wanted}, and another account was chosen on {place.name}'s page; nothing was kept",
             fix=f"run it again and choose {wanted}, or name {granted.account} with --account",
         )
-
-
-def _keep(wish: Wish, granted: "Granted", app: "Client", place: "Service", look: Look, folder: str) -> Signed:
-    account = logins.spelt(granted.account)
-    file = logins.path(folder, account)
-    info = _document(wish, granted, account, app, place)
-    signed = Signed(account, granted.scopes, file, "", "")
-    try:
-        with logins.alone(folder):
-            before = _whole(file)
-            into = logins.mark(before).get("keyring") is True if wish.keyring is None else wish.keyring
-            if into and not wish.adc:
-                signed.keyring = _into_keyring(account, info)
-            logins.keep(file, info)
-            logins.activate(folder, account)
-    except OSError as error:
-        raise BadCredentials(
-            f"the login cannot be kept in {file}",
-            why=(error.strerror or str(error)).lower(),
-            fix="make room there, and run it again",
-        ) from None
-    forget.secret(account, before)
-    forget.tokens(file, look.env)
-    if wish.adc:
-        signed.adc = adc.write(info, look)
-    return signed
-
-
-def _whole(file: str) -> "Info":
-    try:
-        return logins.read(file) or {}
-    except BadCredentials:
-        return {}
-
-
-def _document(wish: Wish, granted: "Granted", account: str, app: "Client", place: "Service") -> "Info":
-    """The login as a credential file that Google's libraries read as well, and what we note beside it."""
-    now = time.time()
-    noted: Info = {
-        "id": os.urandom(16).hex(),
-        "keyring": False,
-        "made": f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(now))}.{int(now % 1 * 1000):03d}Z",
-        "scopes": list(granted.scopes),
-    }
-    info: Info = {"type": logins.KINDS[0], "account": account, "client_id": app.id, "client_secret": app.secret}
-    if place.config:
-        info["type"] = logins.KINDS[1]
-        info |= {
-            name: place.config[name]
-            for name in ("audience", "token_url", "token_info_url", "revoke_url", "universe_domain")
-        }
-        noted["login_config"] = place.config
-    info["refresh_token"] = granted.refresh_token
-    if wish.quota_project:
-        info["quota_project_id"] = wish.quota_project
-    info["gbearer"] = noted
-    return info
-
-
-def _into_keyring(account: str, info: "Info") -> str:
-    """Move the refresh token of `info` into the keyring; the keyring's name, "" where it stays in the file."""
-    noted = logins.mark(info)
-    try:
-        keychain.write(entry(account, str(noted["id"])), str(info["refresh_token"]))
-        name = keychain.name()
-    except keychain.Unusable as error:
-        log.warn(f"the login is kept in a file (0600), for the keyring cannot be used: {error}")
-        return ""
-    del info["refresh_token"]
-    noted["keyring"] = True
-    return name

@@ -4,7 +4,7 @@ import os
 from _blake2 import blake2b  # hashlib costs ten times as much to import
 
 from gbearer import endpoints, log
-from gbearer.errors import BadCredentials, LoginRequired
+from gbearer.errors import BadCredentials, Error, LoginRequired
 from gbearer.sources import file, keychain, logins
 
 TYPE_CHECKING = False
@@ -126,7 +126,7 @@ def _rotated(where: str, login: str, account: str, new: str) -> None:
                     return
             info["refresh_token"] = new
             logins.keep(where, info)
-    except (OSError, BadCredentials) as error:
+    except (OSError, Error) as error:
         log.warn(f"the new refresh token of {account} could not be kept in {where}: {error}")
 
 

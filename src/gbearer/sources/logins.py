@@ -8,6 +8,7 @@ from _blake2 import blake2b  # hashlib costs ten times as much to import
 from gbearer import endpoints, log
 from gbearer.errors import BadCredentials, Error
 from gbearer.sources import wellknown
+from gbearer.sources.turn import Turn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ KINDS = ("authorized_user", "external_account_authorized_user")
 _LONGEST = 180
 _PLAIN = re.compile(rb"[a-z0-9._@+-]")
 _TRIES = 50
+_PATIENCE = 10.0
 
 
 def folder(look: "Look") -> str:
@@ -198,40 +200,6 @@ def activate(logins: str, account: str | None) -> None:
         write(os.path.join(logins, ACTIVE), f"{spelt(account)}\n".encode())
 
 
-class alone:  # noqa: N801 (used like a function: `with alone(logins):`)
-    """While this lasts no other process writes logins; BadCredentials when one has been at it for ten seconds."""
-
-    def __init__(self, logins: str) -> None:
-        self._path = os.path.join(logins, ".lock")
-        self._file = -1
-
-    def __enter__(self) -> None:
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
-        for _ in range(1000):
-            if _take(self._file):
-                return
-            time.sleep(0.01)
-        os.close(self._file)
-        raise BadCredentials(
-            "another process has been writing logins for ten seconds",
-            why=f"it holds the lock {self._path}",
-            fix="end that process, and try again",
-        )
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._file)  # which gives the lock back
-
-
-def _take(file: int) -> bool:
-    try:
-        if os.name == "nt":
-            import msvcrt
-
-            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined, unused-ignore]
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+def alone(logins: str) -> Turn:
+    """What to hold (`with`) while logins are written; Unreachable when another process has been at it for too long."""
+    return Turn(os.path.join(logins, ".lock"), _PATIENCE)
