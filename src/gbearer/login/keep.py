@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 def keep(wish: "Wish", granted: "Granted", app: "Client", place: "Service", look: "Look", folder: str) -> Signed:
     """Keep what was granted as the active login, and as gcloud's credentials if wished; BadCredentials where it fails.
 
-    A former login of the same account is forgotten with its cached tokens, and not revoked: Google would revoke all that
-    this person allowed this client, the new login too.
+    A former login of the same account is forgotten with its cached tokens, and not revoked: Google would revoke
+    all that this person allowed this client, the new login too.
     """
     account = logins.spelt(granted.account)
     file = logins.path(folder, account)
