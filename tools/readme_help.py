@@ -3,7 +3,8 @@
 In fenced sh, bash, console and text blocks of README.md, README.ja.md and docs/**/*.md:
 
 - each `gbearer ...` must be one that the program takes: its options stand in `gbearer COMMAND --help`, and run where
-  there are no credentials and no network, it does not end with the exit code of a usage error;
+  there are no credentials and no network, it does not end with the exit code of a usage error. The lines of a document
+  run in their order, in an empty home of its own: a profile that one line uses, another has set before;
 - each `make TARGET` must be a target;
 - a block that begins with `$ gbearer ... --help` must hold that help text (`--write` puts it there);
 - docs/reference/cli.md must have such a block for every command.
@@ -19,6 +20,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -29,6 +31,7 @@ VARIABLE = re.compile(r"SUBSTITUTED|\$\w+|\$\{\w+\}")
 EMULATOR = re.compile(r"127\.0\.0\.1:\d+")
 SERVERS = ("demo", "emulator", "keep", "metadata", "proxy")  # would not come to an end; only their options are checked
 PROVIDER = "projects/1/locations/global/workloadIdentityPools/pool-1/providers/provider-1"
+FILLED = {"$PROVIDER": PROVIDER, "$BUCKET": "bucket"}  # any other variable stands for a URL
 NOBODY = "127.0.0.1:1"  # named as the emulator: nobody listens there, and nothing goes anywhere else
 USAGE = 2
 WIDTH = "100"
@@ -42,20 +45,28 @@ def help_of(words: tuple[str, ...]) -> tuple[int, str]:
     return done.returncode, (done.stdout + done.stderr).rstrip() + "\n"
 
 
-@functools.cache
-def refusal_of(words: tuple[str, ...]) -> str | None:
+def refusal_of(words: tuple[str, ...], home: str) -> str | None:
     """Run a command line where it can get nothing and reach nobody; give what was said if it was the wrong usage."""
     env = {
         "PATH": os.environ["PATH"],
-        "HOME": "/nonexistent",
+        "HOME": home,
         "NO_GCE_CHECK": "true",
         "GBEARER_CACHE": "off",
         "GBEARER_EMULATOR_HOST": NOBODY,
     }
-    given = [PROVIDER if word == "$PROVIDER" else word for word in words]
-    filled = [EMULATOR.sub(NOBODY, VARIABLE.sub(f"http://{NOBODY}/functions/name", word)) for word in given]
+    filled = [
+        EMULATOR.sub(NOBODY, VARIABLE.sub(lambda name: FILLED.get(name[0], f"http://{NOBODY}/functions/name"), word))
+        for word in words
+    ]
     done = subprocess.run(
-        [PROGRAM, *filled], env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
+        [PROGRAM, *filled],
+        env=env,
+        cwd=home,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     return done.stderr.strip().splitlines()[0] if done.returncode == USAGE else None
 
@@ -85,7 +96,7 @@ def commands_in(text: str) -> list[list[str]]:
     return found
 
 
-def fault_of(words: list[str]) -> str | None:
+def fault_of(words: list[str], home: str) -> str | None:
     """Say what is wrong with a shown command, or None."""
     if words[0] == "make":
         targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
@@ -97,7 +108,7 @@ def fault_of(words: list[str]) -> str | None:
     if not ours:
         return None
     if ours[0].startswith("-"):
-        return refusal_of(tuple(ours))
+        return refusal_of(tuple(ours), home)
     status, said = help_of(tuple(ours[:1]))
     if status:
         return said.strip().splitlines()[0] if said.strip() else f"exit status {status}"
@@ -105,7 +116,7 @@ def fault_of(words: list[str]) -> str | None:
     for option in options:
         if not re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", said):
             return f"`gbearer {ours[0]} --help` does not know {option}"
-    return None if ours[0] in SERVERS else refusal_of(tuple(words[1:]))
+    return None if ours[0] in SERVERS else refusal_of(tuple(words[1:]), home)
 
 
 def python_fault(code: str) -> str | None:
@@ -172,7 +183,7 @@ def unlisted(reference: Path) -> list[str]:
     return [f"{reference.relative_to(ROOT)}: no block for `{line[2:]}`" for line in wanted if f"{line}\n" not in text]
 
 
-def shown(path: Path) -> tuple[list[list[str]], list[str]]:
+def shown(path: Path, home: str) -> tuple[list[list[str]], list[str]]:
     """List a document's commands, and what is wrong with its blocks."""
     commands, wrong = [], []
     for block in FENCE.finditer(path.read_text()):
@@ -186,7 +197,7 @@ def shown(path: Path) -> tuple[list[list[str]], list[str]]:
             for words in commands_in("\n".join(lines)):
                 if block["language"] != "text" or lines[0].startswith("$ "):
                     commands.append(words)
-                    fault = None if "--help" in words else fault_of(words)  # help has its own check
+                    fault = None if "--help" in words else fault_of(words, home)  # help has its own check
                     wrong += [f"{path.relative_to(ROOT)}: {shlex.join(words)}: {fault}"] if fault else []
     return commands, wrong
 
@@ -198,7 +209,8 @@ def main() -> int:
     shells: list[list[list[str]]] = []
     for path in [*readmes, *sorted((ROOT / "docs").rglob("*.md"))]:
         wrong += shown_help(path, write)
-        commands, faults = shown(path)
+        with tempfile.TemporaryDirectory() as home:
+            commands, faults = shown(path, home)
         shells.append(commands)
         wrong += faults
     wrong += unlisted(ROOT / "docs/reference/cli.md")
