@@ -3,36 +3,9 @@
 import os
 import sys
 
-from gbearer import warm
+from gbearer import flock, warm
 
 _held: set[int] = set()
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _take(file: int) -> bool:
-        try:
-            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-    def _give(file: int) -> None:
-        os.lseek(file, 0, os.SEEK_SET)
-        msvcrt.locking(file, msvcrt.LK_UNLCK, 1)
-
-else:
-    import fcntl
-
-    def _take(file: int) -> bool:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-
-    def _give(file: int) -> None:
-        fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def acquire(folder: "int | str", name: str) -> int | None:
@@ -42,7 +15,7 @@ def acquire(folder: "int | str", name: str) -> int | None:
         try:
             if hasattr(os, "fchmod"):
                 os.fchmod(file, 0o600)  # whatever the umask: others of this user have to open it
-            taken = _take(file)
+            taken = flock.take(file)
             if taken and _same(folder, name, file):
                 _held.add(file)
                 return file
@@ -60,7 +33,7 @@ def release(folder: "int | str", name: str, file: int) -> None:
     if sys.platform != "win32":
         remove(folder, name)
     try:
-        _give(file)
+        flock.give(file)
     except OSError:
         pass
     os.close(file)
@@ -69,7 +42,7 @@ def release(folder: "int | str", name: str, file: int) -> None:
 def taken(file: int) -> bool:
     """Take the lock of an open descriptor, for as long as it is open; False where somebody else has it."""
     try:
-        return _take(file)
+        return flock.take(file)
     except OSError:
         return True
 
@@ -81,7 +54,7 @@ def reap(folder: "int | str", name: str) -> bool:
     except OSError:
         return False
     try:
-        return _take(file) and _same(folder, name, file) and remove(folder, name)
+        return flock.take(file) and _same(folder, name, file) and remove(folder, name)
     except OSError:
         return False
     finally:

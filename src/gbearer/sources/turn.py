@@ -1,38 +1,10 @@
 """One refresh of a login at a time: its refresh token may change with every answer, so processes take turns."""
 
 import os
-import sys
 import time
 
-from gbearer import log
+from gbearer import flock, log
 from gbearer.errors import Unreachable
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _take(file: int) -> bool:
-        try:
-            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-    def _give(file: int) -> None:
-        os.lseek(file, 0, os.SEEK_SET)
-        msvcrt.locking(file, msvcrt.LK_UNLCK, 1)
-
-else:
-    import fcntl
-
-    def _take(file: int) -> bool:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-
-    def _give(file: int) -> None:
-        fcntl.flock(file, fcntl.LOCK_UN)
 
 
 class Turn:
@@ -70,7 +42,7 @@ class Turn:
         if file < 0:
             return
         try:
-            _give(file)
+            flock.give(file)
         except OSError as error:
             log.debug(f"the lock {self._path}: {error.strerror or type(error).__name__}")
         os.close(file)
@@ -79,7 +51,7 @@ class Turn:
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
         file = os.open(self._path, flags, 0o600)
         try:
-            if _take(file) and os.path.samestat(os.stat(self._path), os.fstat(file)):
+            if flock.take(file) and os.path.samestat(os.stat(self._path), os.fstat(file)):
                 self._file = file
                 return True
         except FileNotFoundError:  # signed out meanwhile, and perhaps in again
