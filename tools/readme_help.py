@@ -31,7 +31,11 @@ VARIABLE = re.compile(r"SUBSTITUTED|\$\w+|\$\{\w+\}")
 EMULATOR = re.compile(r"127\.0\.0\.1:\d+")
 SERVERS = ("demo", "emulator", "keep", "metadata", "proxy")  # would not come to an end; only their options are checked
 PROVIDER = "projects/1/locations/global/workloadIdentityPools/pool-1/providers/provider-1"
-FILLED = {"$PROVIDER": PROVIDER, "$BUCKET": "bucket"}  # any other variable stands for a URL
+STORAGE = "https://storage.googleapis.com/storage/v1/b/bucket/o"
+FILLED = {"$PROVIDER": PROVIDER, "$BUCKET": "bucket", "$STORAGE": STORAGE}  # any other variable stands for a URL
+ELSEWHERE = re.compile(r"https://[a-z.-]+\.(?:apis|cloud|emulator-universe)\.example\b\S*")  # known by a file not here
+BOUNDARY = """{"accessBoundaryRules": [{"availablePermissions": ["inRole:roles/storage.objectViewer"],
+"availableResource": "//storage.googleapis.com/projects/_/buckets/bucket"}]}"""
 NOBODY = "127.0.0.1:1"  # named as the emulator: nobody listens there, and nothing goes anywhere else
 USAGE = 2
 WIDTH = "100"
@@ -54,10 +58,8 @@ def refusal_of(words: tuple[str, ...], home: str) -> str | None:
         "GBEARER_CACHE": "off",
         "GBEARER_EMULATOR_HOST": NOBODY,
     }
-    filled = [
-        EMULATOR.sub(NOBODY, VARIABLE.sub(lambda name: FILLED.get(name[0], f"http://{NOBODY}/functions/name"), word))
-        for word in words
-    ]
+    known = [VARIABLE.sub(lambda name: FILLED.get(name[0], f"http://{NOBODY}/functions/name"), word) for word in words]
+    filled = [ELSEWHERE.sub(STORAGE, EMULATOR.sub(NOBODY, word)) for word in known]
     done = subprocess.run(
         [PROGRAM, *filled],
         env=env,
@@ -210,6 +212,7 @@ def main() -> int:
     for path in [*readmes, *sorted((ROOT / "docs").rglob("*.md"))]:
         wrong += shown_help(path, write)
         with tempfile.TemporaryDirectory() as home:
+            Path(home, "boundary.json").write_text(BOUNDARY)
             commands, faults = shown(path, home)
         shells.append(commands)
         wrong += faults
