@@ -1,8 +1,8 @@
 """A user's own login (`"type": "authorized_user"`), as `gcloud auth application-default login` leaves it."""
 
 from gbearer import endpoints
-from gbearer.errors import BadCredentials, Denied, UsageError
-from gbearer.sources import fields, workforce
+from gbearer.errors import BadCredentials, Denied
+from gbearer.sources import fields, keyless, workforce
 from gbearer.sources.source import Source
 
 TYPE_CHECKING = False
@@ -79,15 +79,4 @@ def _check_possible(ask: "Ask", where: str, client_id: str) -> None:
             fix="add --impersonate SERVICE_ACCOUNT with one that may call it and that you may impersonate, "
             f"or give --audience {client_id}",
         )
-    if ask.kind == "jwt":
-        raise UsageError(
-            "a self-signed JWT needs a service account key",
-            why=f"{where} is a person's login, which has no key to sign with",
-            fix="name a key: --credentials key.json, or drop --type jwt",
-        )
-    if ask.subject:
-        raise UsageError(
-            "--subject needs a service account",
-            why=f"{where} is a person's login, and only a service account can be granted domain-wide delegation",
-            fix=f"add --impersonate SERVICE_ACCOUNT with the one that may act for {ask.subject}",
-        )
+    keyless.check(ask, where, "a person's login")

@@ -1,8 +1,8 @@
 """A person's login by workforce identity federation (`"type": "external_account_authorized_user"`)."""
 
 from gbearer import claims, endpoints
-from gbearer.errors import BadCredentials, Denied, UsageError
-from gbearer.sources import fields, universe
+from gbearer.errors import BadCredentials, Denied
+from gbearer.sources import fields, keyless, universe
 from gbearer.sources.source import Source
 
 TYPE_CHECKING = False
@@ -105,15 +105,4 @@ def _check_possible(ask: "Ask", where: str) -> None:
             why=f"{where} is a person of a workforce pool, and Google makes ID tokens for its own accounts only",
             fix="add --impersonate SERVICE_ACCOUNT with one that may call it and that you may impersonate",
         )
-    if ask.kind == "jwt":
-        raise UsageError(
-            "a self-signed JWT needs a service account key",
-            why=f"{where} is a person's login, which has no key to sign with",
-            fix="name a key: --credentials key.json, or drop --type jwt",
-        )
-    if ask.subject:
-        raise UsageError(
-            "--subject needs a service account",
-            why=f"{where} is a person's login, and only a service account can be granted domain-wide delegation",
-            fix=f"add --impersonate SERVICE_ACCOUNT with the one that may act for {ask.subject}",
-        )
+    keyless.check(ask, where, "a person's login")

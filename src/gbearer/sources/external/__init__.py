@@ -2,8 +2,9 @@
 
 from _blake2 import blake2b  # hashlib costs ten times as much to import
 
-from gbearer.errors import Denied, UsageError
+from gbearer.errors import Denied
 from gbearer.model import CLOUD_PLATFORM
+from gbearer.sources import keyless
 from gbearer.sources.external import federation
 from gbearer.sources.external.federation import Federation
 from gbearer.sources.external.identity import Identity
@@ -168,15 +169,4 @@ def _check_possible(ask: "Ask", found: Federation) -> None:
             fix="add --impersonate SERVICE_ACCOUNT with one that this identity may act as "
             "(it needs roles/iam.workloadIdentityUser on it, and nothing more)",
         )
-    if ask.kind == "jwt":
-        raise UsageError(
-            "a self-signed JWT needs a service account key",
-            why=f"{found.where} is a federation, which has no key to sign with",
-            fix="name a key: --credentials key.json, or drop --type jwt",
-        )
-    if ask.subject:
-        raise UsageError(
-            "--subject needs a service account",
-            why=f"{found.where} is a federation, and only a service account can be granted domain-wide delegation",
-            fix=f"add --impersonate SERVICE_ACCOUNT with the one that may act for {ask.subject}",
-        )
+    keyless.check(ask, found.where, "a federation")
