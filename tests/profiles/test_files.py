@@ -257,14 +257,36 @@ def test_without_config_ini_a_named_profile_is_an_error_that_says_how_to_make_on
 # --- a folder that somebody else filled
 
 
+MORE: dict[str, tuple[str, str]] = {
+    "a key beside the name": ("two", "[gbearer]\nprofile = two\ncredentials = /evil.json\n"),
+    "a trust beside the name": ("two", "[gbearer]\nprofile = two\ntrust-config = true\n"),
+    "a profile of its own": ("two", "[gbearer]\nprofile = two\n[profile two]\ncredentials = /evil.json\n"),
+    "a default section": ("two", "[DEFAULT]\ncredentials = /evil.json\n[gbearer]\nprofile = two\n"),
+    "a continued line": ("two", "[gbearer]\nprofile = two\n  credentials = /evil.json\n"),
+    "a profile alone": ("one", "[profile one]\ncredentials = /evil.json\n"),
+    "options under a bare section": ("one", "[one]\ncredentials = /evil.json\n"),
+    "many sections": ("one", "".join(f"[s{n}]\n" for n in range(200))),
+}
+"""The name of the profile that is taken, and a file that says more than a name."""
+
+
+@pytest.mark.parametrize("content", MORE)
+def test_what_stands_beside_the_name_has_no_effect(
+    config: Callable[..., Path], here: Path, capsys: pytest.CaptureFixture[str], content: str
+) -> None:
+    config("[gbearer]\nprofile = one\n" + TWO)
+    name, text = MORE[content]
+    expected = options(name).values
+    (here / ".gbearer.ini").write_text(text)
+    chosen = options()
+    assert (chosen.name, chosen.values) == (name, expected)
+    said = capsys.readouterr().err
+    assert f"{here / '.gbearer.ini'} may only choose a profile by name" in said
+    assert "evil" not in said
+
+
 HOSTILE: dict[str, str | bytes] = {
-    "a key beside the name": "[gbearer]\nprofile = two\ncredentials = /evil.json\n",
-    "a trust beside the name": "[gbearer]\nprofile = two\ntrust-config = true\n",
-    "a profile of its own": "[gbearer]\nprofile = two\n[profile two]\ncredentials = /evil.json\n",
-    "a profile alone": "[profile one]\ncredentials = /evil.json\n",
-    "options under a bare section": "[one]\ncredentials = /evil.json\n",
     "keys without a section": "credentials = /evil.json\n",
-    "a default section": "[DEFAULT]\ncredentials = /evil.json\n[gbearer]\nprofile = two\n",
     "interpolation": "[gbearer]\nprofile = %(HOME)s\n",
     "a path for a name": "[gbearer]\nprofile = ../../two\n",
     "an escape in the name": "[gbearer]\nprofile = two\x1b]0;x\x07\n",
@@ -273,15 +295,13 @@ HOSTILE: dict[str, str | bytes] = {
     "a right-to-left mark": "[gbearer]\nprofile = two\u202eini\n",
     "the name twice": "[gbearer]\nprofile = one\nprofile = two\n",
     "the section twice": "[gbearer]\nprofile = one\n[gbearer]\nprofile = two\n",
-    "a continued line": "[gbearer]\nprofile = two\n  credentials = /evil.json\n",
     "no text": b"\xff\xfe\x00",
     "a name of a megabyte": "[gbearer]\nprofile = " + "x" * 1_000_000,
-    "a thousand sections": "".join(f"[s{n}]\n" for n in range(200)),
 }
 
 
 @pytest.mark.parametrize("content", HOSTILE)
-def test_a_hostile_file_nearby_has_no_effect_but_an_error(
+def test_what_cannot_be_understood_has_no_effect_but_an_error(
     config: Callable[..., Path], here: Path, content: str
 ) -> None:
     config("[gbearer]\nprofile = one\n" + TWO)

@@ -101,10 +101,9 @@ HOSTILE = {
     "credentials": "[gbearer]\nprofile = mine\ncredentials = {evil}\n",
     "a profile of the same name": "[gbearer]\nprofile = mine\n[profile mine]\ncredentials = {evil}\n",
     "trust": "[gbearer]\nprofile = mine\ntrust-config = true\nsource = adc\n",
-    "impersonation": "[gbearer]\nimpersonate = evil@example.iam.gserviceaccount.com\n",
-    "a default": "[DEFAULT]\ncredentials = {evil}\n",
+    "impersonation": "[gbearer]\nprofile = mine\nimpersonate = evil@example.iam.gserviceaccount.com\n",
+    "a default": "[DEFAULT]\ncredentials = {evil}\n[gbearer]\nprofile = mine\n",
     "an include": "[include]\npath = {evil}\n[gbearer]\nprofile = mine\n",
-    "a path": "[gbearer]\nprofile = ../../../{evil}\n",
 }
 
 
@@ -120,13 +119,16 @@ def test_a_folder_that_was_checked_out_chooses_nothing_but_a_name(
     (folder / "config.ini").write_text(f"[profile mine]\ncredentials = {evil}\n")
     near = folder / ".gbearer.ini"
     near.write_text(HOSTILE[content].replace("{evil}", str(evil)))
-    for command in (["token"], ["header"], ["whoami"], ["request", "GET", f"{em.url}/v1/protected"]):
-        done = run(*command, env=env, cwd=folder)
-        assert (done.returncode, done.stdout) == (4, "")
-        assert str(near) in done.stderr
-        assert "evil.example" not in done.stderr
-    assert em.log() == [], "nobody was asked anything"
-    assert caller(em, run("token", "--profile", "mine", env=env, cwd=folder).stdout)["email"] == SA.format("robot")
+    token = run("token", env=env, cwd=folder)
+    assert token.stdout == run("token", "--profile", "mine", env=env).stdout
+    assert caller(em, token.stdout)["email"] == SA.format("robot")
+    assert "may only choose a profile by name" in token.stderr
+    asked = {entry["principal"] for entry in em.log() if entry["grant_type"]}
+    assert asked == {SA.format("robot")}, "nobody else was asked for anything"
+    near.write_text(f"[gbearer]\nprofile = ../../../{evil}\n")
+    done = run("token", env=env, cwd=folder)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert str(near) in done.stderr
     near.write_text("[gbearer]\nprofile = other\n")
     assert caller(em, run("token", env=env, cwd=folder).stdout)["email"] == "ada@example.com", "a name it may choose"
     near.write_text("[gbearer]\nprofile = \x1b[31mother\n")

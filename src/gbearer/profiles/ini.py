@@ -2,7 +2,7 @@
 
 import re
 
-from gbearer import profiles
+from gbearer import log, profiles
 from gbearer.errors import BadCredentials
 
 TYPE_CHECKING = False
@@ -56,7 +56,7 @@ def config(data: bytes, path: str) -> Config:
     used, found = "", {}
     for section in parse(data, path).values():
         if section.title == OWN:
-            used = _only_choice(section, path, "settings of gbearer are not kept here")
+            used = _only_choice(section, path)
         elif section.title.startswith(_PROFILE):
             name = section.title.removeprefix(_PROFILE)
             if not profiles.NAME.fullmatch(name) or name == profiles.NONE:
@@ -69,31 +69,35 @@ def config(data: bytes, path: str) -> Config:
 
 
 def choice(data: bytes, path: str) -> str:
-    """The one name that a .gbearer.ini may hold, "" where it holds none; BadCredentials for anything beside it."""
-    name = ""
+    """The one name that a .gbearer.ini may choose, "" where it chooses none; whatever else it holds has no effect.
+
+    BadCredentials, with line and column, for what cannot be understood.
+    """
+    name, more = "", False
     for section in parse(data, path).values():
-        if section.title != OWN:
-            broken(path, section.line, section.column, *_MAY_ONLY_CHOOSE)
-        name = _only_choice(section, path, _MAY_ONLY_CHOOSE[0])
+        if section.title == OWN:
+            name = _name(section, path)
+        more = more or section.title != OWN or any(key != USED for key in section.values)
+    if more:
+        log.warn(f"{path} may only choose a profile by name; the rest of it is ignored")
     return name
 
 
-_MAY_ONLY_CHOOSE = (
-    f"such a file may only choose a profile by name: `{USED} = NAME` under [{OWN}]",
-    f"take the rest out of it, or go past it with {profiles.OPTION} NAME",
-)
-
-
-def _only_choice(section: Section, path: str, otherwise: str) -> str:
-    name = ""
+def _only_choice(section: Section, path: str) -> str:
     for key, value in section.values.items():
         if key != USED:
-            what = f"{key!r} is not known under [{OWN}]; {otherwise}"
+            what = f"{key!r} is not known under [{OWN}]; settings of gbearer are not kept here"
             broken(path, value.line, 1, what, f"take it out; {USED} = NAME is all")
-        name = value.text
-        if not profiles.NAME.fullmatch(name):
-            broken(path, value.line, value.column, *_no_name(name))
-    return name
+    return _name(section, path)
+
+
+def _name(section: Section, path: str) -> str:
+    value = section.values.get(USED)
+    if value is None:
+        return ""
+    if not profiles.NAME.fullmatch(value.text):
+        broken(path, value.line, value.column, *_no_name(value.text))
+    return value.text
 
 
 def _no_name(name: str) -> tuple[str, str]:

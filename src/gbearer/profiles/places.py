@@ -32,7 +32,7 @@ def nearby(look: "Look", home: str) -> tuple[str, str]:
     """(name, path) by the nearest .gbearer.ini that chooses one: the current folder's, then those above it.
 
     The walk ends at the home folder or at the root. A file that belongs to somebody else, but root, is passed over
-    with a warning. Raises BadCredentials for one that holds anything but a profile's name.
+    with a warning, and so is what a file holds beside the name. Raises BadCredentials for what is no such file.
     """
     try:
         folder = os.getcwd()
