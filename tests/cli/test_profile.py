@@ -166,7 +166,7 @@ BAD = {
     ("use", "hoome"): (2, "there is no profile 'hoome'"),
     ("use",): (2, "takes more words"),
     ("use", "home", "--none"): (2, "takes other words"),
-    ("show", "hoome"): (2, "write home"),
+    ("show", "hoome"): (2, "gbearer profile show home"),
     ("show", "a", "b"): (2, "takes other words"),
     ("unset", "home", "scopes"): (2, "the profile home has no scopes"),
     ("unset", "work"): (2, "there is no profile 'work'"),
@@ -311,3 +311,21 @@ def test_every_command_with_a_token_takes_the_new_options(run: Run, command: str
     told = run(command, "--help").out
     for option in ("--profile", "--account", "--boundary", "--bucket", "--prefix", "--role"):
         assert f"  {option} " in told
+
+
+def test_a_profile_holds_options_of_one_command_as_well(run: Run, em: Emulator) -> None:
+    """`auth` counts for request; a typed --auth or --audience goes before it; whoami says whose option it was."""
+    assert run("profile", "set", "work", "credentials", str(em.key_file)).code == 0
+    assert run("profile", "set", "work", "auth", "access").code == 0
+    elsewhere = "https://service.example.com/"
+    told = run("request", "GET", elsewhere, "--profile", "work", "--auth", "auto")
+    assert told.code == 2
+    assert "--auth" in told.err
+    assert run("request", "GET", f"{em.url}/v1/protected", "--profile", "work").code == 0
+    function = f"{em.url}/functions/f"
+    refused = run("request", "GET", function, "--profile", "work", "--fail")
+    assert refused.code == 22, "an access token, as the profile says"
+    assert run("request", "GET", function, "--profile", "work", "--fail", "--audience", function).code == 0
+    whose = run("whoami", "--profile", "work").out
+    assert "found   credentials of the profile work: service account key" in whose
+    assert run("profile", "set", "work", "auth", "acess").code == 2

@@ -227,7 +227,9 @@ def test_every_option_that_makes_a_question_is_a_key() -> None:
     from gbearer.cli.options import OPTIONS
 
     assert set(OPTIONS) <= set(keys.KEYS)
-    assert {"format", "audience", "client-file", "login-config", "port"} <= set(keys.KEYS)
+    assert {"format", "audience", "auth", "keyring", "no-browser", "client-file", "login-config", "port"} <= set(
+        keys.KEYS
+    )
 
 
 def test_a_name_that_is_not_there_names_the_nearest_and_what_chose_it(config: Callable[..., Path], here: Path) -> None:
@@ -239,7 +241,12 @@ def test_a_name_that_is_not_there_names_the_nearest_and_what_chose_it(config: Ca
             options(name if origin == "--profile" else None, **({"GBEARER_PROFILE": name} if origin.isupper() else {}))
         assert caught.value.message == "there is no profile 'wrok'"
         assert caught.value.why == f"{origin} chooses it, and {path} has work, home"
-        assert caught.value.fix == "write work"
+        assert caught.value.fix in (
+            "--profile work",
+            "export GBEARER_PROFILE=work",
+            f"write profile = work into {origin}",
+        )
+        assert origin in caught.value.fix
     (here / ".gbearer.ini").unlink()
     config("[gbearer]\nprofile = gone\n[profile home]\n")
     with pytest.raises(UsageError, match="there is no profile 'gone'"):

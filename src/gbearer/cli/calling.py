@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def add_auth(parser: "argparse.ArgumentParser") -> None:
     """Which token the call carries."""
     add = parser.add_argument_group("which token the call carries").add_argument
-    add("--auth", metavar="A", default="auto", help="auto (default: what the host wants), access, id, none")
+    add("--auth", metavar="A", help="auto (default: what the host wants), access, id, none")
     add("--audience", metavar="AUD", help="an ID token for this audience, to any host")
 
 
@@ -24,10 +24,14 @@ class Tokens:
     """Places tokens for one command line: asked for by kind and audience, as the URL wants them."""
 
     def __init__(self, args: "argparse.Namespace", world: "World") -> None:
+        typed, args.auth = args.auth, args.auth or "auto"
         self._given = options.Given(args, world, Look(world.env))
+        said = self._given.profile.values
+        if typed is None and args.audience is None:
+            args.auth = said.get("auth", "auto")
         self._given.ask()
         if args.audience is None and args.auth in ("auto", "id"):
-            args.audience = self._given.profile.values.get("audience")
+            args.audience = said.get("audience")
         self._world = world
         self._made: Broker | None = None
 

@@ -24,6 +24,7 @@ or neither browser nor terminal; 7 the network, or an answer that is not underst
 """
 FORMATS = ("text", "json")
 _OF_PROFILE = ("client-file", "login-config", "account", "scope", "quota-project", "port")
+_FLAGS_OF_PROFILE = ("no-browser", "keyring")
 """The options that a profile may give as well."""
 
 
@@ -83,11 +84,13 @@ def _wish(args: "argparse.Namespace", look: "Look") -> "Wish":
     """What the options ask for, and the profile where they are silent; UsageError for all that is wrong at once."""
     from gbearer import profiles
     from gbearer.login.wish import Wish
+    from gbearer.profiles.keys import flag
 
     problems = options.Problems()
     problems.of(options.check_format, args.format, FORMATS)
     problems.of(_check, args)
     profile = {} if args.list or args.use is not None else profiles.options(look, args.profile).values
+    told = {name: flag(profile[name]) for name in _FLAGS_OF_PROFILE if name in profile}
     typed = {name: getattr(args, name.replace("-", "_")) for name in _OF_PROFILE}
     chosen = {name: profile.get(name) if value is None else value for name, value in typed.items()}
     scopes = grammar.scopes(chosen["scope"] or ())
@@ -101,10 +104,10 @@ def _wish(args: "argparse.Namespace", look: "Look") -> "Wish":
         account=chosen["account"],
         scopes=scopes,
         port=port,
-        browser=not args.no_browser,
+        browser=not (args.no_browser or told.get("no-browser", False)),
         timeout=timeout,
         adc=args.adc,
-        keyring=True if args.keyring else False if args.no_keyring else None,
+        keyring=True if args.keyring else False if args.no_keyring else told.get("keyring"),
         quota_project=chosen["quota-project"],
     )
 

@@ -154,6 +154,10 @@ class Given:
         if getattr(args, "format", None) is not None:
             self._problems.of(check_format, args.format, formats)
 
+    def by_profile(self, option: str) -> bool:
+        """Whether the profile says what this option is, and nobody typed it."""
+        return option not in self._typed and option in self.profile.values
+
     def ask(self, kind: str = "access", audience: str | None = None) -> "Ask":
         """The question for a token of this kind; UsageError that says everything wrong with the options at once."""
         made = self._problems.of(ask, {**self._typed, "audience": audience}, self.profile, self.look, kind)

@@ -83,7 +83,7 @@ def _show(args: "argparse.Namespace", world: "World", look: Look) -> None:
         config = _config(look)
         name = args.words[0]
         if name not in config.profiles:
-            raise profiles.unknown(name, "the command", config.path, list(config.profiles))
+            raise profiles.unknown(name, "gbearer profile show", config.path, list(config.profiles))
         chosen = profiles.chosen(look, config, name, "")
     else:
         chosen = profiles.options(look)

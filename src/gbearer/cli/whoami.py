@@ -40,7 +40,7 @@ def run(args: "argparse.Namespace", world: "World") -> int:
     try:
         answer = broker.answer(ask, look)
     except Error as error:
-        say.note("looked at\n" + _chain(look.steps), world.stderr)
+        say.note("looked at\n" + _chain(look.steps, given), world.stderr)
         if isinstance(error, CredentialsNotFound):
             error.why = "none of these places has one"
         error.why = "; ".join(part for part in (error.why, given.profile.told()) if part)
@@ -53,10 +53,10 @@ def run(args: "argparse.Namespace", world: "World") -> int:
     if args.format == "json":
         import json
 
-        chain = [{"place": step.place, "found": step.found, "reason": step.reason} for step in look.steps]
+        chain = [{"place": _place(step, given), "found": step.found, "reason": step.reason} for step in look.steps]
         world.write(json.dumps({**facts, "chain": chain}) + "\n")
     else:
-        world.write(say.plain(_text(facts, look.steps)))
+        world.write(say.plain(_text(facts, _chain(look.steps, given))))
     return 0
 
 
@@ -166,7 +166,7 @@ _LABELS = {
 _UNKNOWN = ("principal", "project", "expires_at")
 
 
-def _text(facts: dict[str, object], steps: "list[Step]") -> str:
+def _text(facts: dict[str, object], chain: str) -> str:
     lines = []
     for name, label in _LABELS.items():
         value = facts[name]
@@ -185,8 +185,16 @@ def _text(facts: dict[str, object], steps: "list[Step]") -> str:
             continue
         if value or name in _UNKNOWN:
             lines.append(f"{label:<12}{value or 'unknown'}\n")
-    return "".join(lines) + "looked at\n" + _chain(steps)
+    return "".join(lines) + "looked at\n" + chain
 
 
-def _chain(steps: "list[Step]") -> str:
-    return "".join(f"  {'found ' if step.found else 'absent'}  {step.place}: {step.reason}\n" for step in steps)
+def _chain(steps: "list[Step]", given: options.Given) -> str:
+    return "".join(
+        f"  {'found ' if step.found else 'absent'}  {_place(step, given)}: {step.reason}\n" for step in steps
+    )
+
+
+def _place(step: "Step", given: options.Given) -> str:
+    """Where a step looked; an option that nobody typed is the profile's."""
+    by_profile = step.place == "--credentials" and given.by_profile("credentials")
+    return f"credentials of the profile {given.profile.name}" if by_profile else step.place

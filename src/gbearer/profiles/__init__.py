@@ -111,13 +111,20 @@ def unknown(name: str, origin: str, path: str, known: list[str]) -> UsageError:
     there = f"{path} has {', '.join(known[:20])}" if known else f"there are none yet in {path}"
     shown = f"{name[:60]!r}"
     if named:
-        fix = f"write {' or '.join(named)}"
+        fix = " or ".join(_corrected(each, origin) for each in named)
     elif known:
         fix = "gbearer profile list"
     else:
         example = name if NAME.fullmatch(name) else "NAME"
         fix = f"gbearer profile set {example} credentials FILE, or {OPTION} {NONE} to go without"
     return UsageError(f"there is no profile {shown}", why=f"{origin} chooses it, and {there}", fix=fix)
+
+
+def _corrected(name: str, origin: str) -> str:
+    """How to choose the profile `name` where `origin` has chosen another."""
+    if origin == VARIABLE:
+        return f"export {VARIABLE}={name}"
+    return f"write profile = {name} into {origin}" if origin.endswith(".ini") else f"{origin} {name}"
 
 
 def names(look: "Look") -> list[str]:

@@ -42,7 +42,7 @@ def unset(look: "Look", name: str, options: list[str]) -> None:
     """Take options out of a profile; all of it where none is named. UsageError for what is not there."""
 
     def change(lines: list[str], sections: dict[str, ini.Section]) -> None:
-        section = _section(look, sections, name)
+        section = _section(look, sections, name, "unset")
         missing = [key for key in options if key not in section.values]
         if missing:
             there = ", ".join(section.values) or "nothing"
@@ -73,7 +73,7 @@ def use(look: "Look", name: str | None) -> None:
     def change(lines: list[str], sections: dict[str, ini.Section]) -> None:
         own = sections.get(ini.OWN)
         if name is not None:
-            _section(look, sections, name)
+            _section(look, sections, name, "use")
             _put(lines, own, f"[{ini.OWN}]", ini.USED, name)
         elif own is not None and ini.USED in own.values:
             del lines[own.values[ini.USED].line - 1]
@@ -91,11 +91,11 @@ def check_name(name: str) -> None:
         )
 
 
-def _section(look: "Look", sections: dict[str, ini.Section], name: str) -> ini.Section:
+def _section(look: "Look", sections: dict[str, ini.Section], name: str, action: str) -> ini.Section:
     found = sections.get(f"profile {name}")
     if found is None:
         known = [title.removeprefix("profile ") for title in sections if title != ini.OWN]
-        raise profiles.unknown(name, "the command", profiles.config_path(look), known)
+        raise profiles.unknown(name, f"gbearer profile {action}", profiles.config_path(look), known)
     return found
 
 

@@ -16,13 +16,14 @@ KEYS = {
     "credentials": PATH, "source": TEXT, "account": TEXT, "provider": TEXT, "expect-role": TEXT, "aws-token": TEXT,
     "trust-config": FLAG, "impersonate": TEXT, "delegate": LIST, "subject": TEXT, "scope": LIST, "audience": TEXT,
     "lifetime": DURATION, "min-ttl": DURATION, "quota-project": TEXT, "boundary": PATH, "bucket": TEXT, "prefix": TEXT,
-    "role": TEXT, "format": TEXT, "refresh": FLAG, "no-cache": FLAG, "client-file": PATH, "login-config": PATH,
-    "port": TEXT,
+    "role": TEXT, "format": TEXT, "auth": TEXT, "refresh": FLAG, "no-cache": FLAG, "client-file": PATH,
+    "login-config": PATH, "port": TEXT, "no-browser": FLAG, "keyring": FLAG,
 }  # fmt: skip
 """Every option that a profile can hold, and of which kind it is."""
 
+AUTH = ("auto", "access", "id", "none")
 YES, NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
-_CHOICES = {"source": grammar.SOURCES, "format": output.FORMATS, "aws-token": ("signed", "jwt")}
+_CHOICES = {"source": grammar.SOURCES, "format": output.FORMATS, "aws-token": ("signed", "jwt"), "auth": AUTH}
 _EXAMPLES = {
     PATH: "a path", LIST: "words, separated by commas", FLAG: "true or false", DURATION: "15m, 3600s or 12h",
     TEXT: "what the option takes",
