@@ -90,3 +90,11 @@ def test_a_broken_credential_shows_how_far_the_search_went(run: Run, tmp_path: P
 def test_there_is_no_other_format(run: Run) -> None:
     ended = run("whoami", "--format", "raw")
     assert (ended.code, ended.out) == (2, "")
+
+
+def test_a_distributed_cloud_is_asked_for_an_audience(run: Run, em: Emulator) -> None:
+    gdch = str(em.gdch_file)
+    assert run("whoami", "--credentials", gdch).code == 2
+    told = run("whoami", "--credentials", gdch, "--audience", f"{em.url}/gdch/stock")
+    assert (told.code, told.err) == (0, "")
+    assert "system:serviceaccount:" in told.out

@@ -24,6 +24,7 @@ FORMATS = ("text", "json")
 def add(parser: "argparse.ArgumentParser") -> None:
     """The options of this command."""
     parser.add_argument("--format", metavar="F", default="text", help="text (default) or json")
+    parser.add_argument("--audience", metavar="AUD", help="of the token, for a credential of a Distributed Cloud")
     options.add_ask(parser)
 
 
@@ -36,7 +37,7 @@ def run(args: "argparse.Namespace", world: "World") -> int:
 
     look, broker = Look(world.env), Broker(world.env, began=world.began)
     given = options.Given(args, world, look, FORMATS)
-    ask = given.ask()
+    ask = given.ask(audience=args.audience)
     try:
         answer = broker.answer(ask, look)
     except Error as error:

@@ -123,7 +123,7 @@ class Emulator:
         return follow.sign_in(self.url, url, account, decision, scopes)
 
     def require_reauth(self, account: str = ADA, subtype: str = "invalid_rapt") -> int:
-        """Refuse refreshes of what `account` has consented to until a new sign-in or a reset; how many grants it hits.
+        """Refuse refreshes of what `account` has consented to so far, until a reset; how many grants it hits.
 
         A refresh is answered invalid_grant with this error_subtype (invalid_rapt or rapt_required); for the principal
         of a workforce pool its sessions end. ValueError if there is no such account.

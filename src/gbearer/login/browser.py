@@ -11,6 +11,13 @@ _LATEST = 3600.0
 _DISPLAYS = ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY")
 
 
+def there(env: "Mapping[str, str]") -> bool:
+    """Whether there may be a browser to open; what Python would take otherwise runs inside the terminal, if at all."""
+    import sys
+
+    return sys.platform in ("win32", "darwin") or any(env.get(name) for name in _DISPLAYS)
+
+
 def opened(url: str, env: "Mapping[str, str]") -> bool:
     """Whether a browser was opened at `url` (BROWSER is honoured); returns when the program that opens it ends.
 
@@ -19,9 +26,6 @@ def opened(url: str, env: "Mapping[str, str]") -> bool:
     import subprocess
     import sys
 
-    graphical = sys.platform in ("win32", "darwin") or any(env.get(name) for name in _DISPLAYS)
-    if not graphical:  # what Python would take then runs inside the terminal, if at all
-        return False
     try:
         done = subprocess.run(
             [sys.executable, "-I", "-c", _OPEN, url],

@@ -46,7 +46,9 @@ def answer(
     """
     events: queue.SimpleQueue[object] = queue.SimpleQueue()
     listener.start(state, events.put)
-    if use_browser:
+    if use_browser and not browser.there(person.env):
+        events.put(_FAILED)
+    elif use_browser:
         person.tell(f"opening the browser to sign in; if it does not come up, open this URL yourself:\n\n{url}\n")
         _thread(lambda: None if browser.opened(url, person.env) else events.put(_FAILED))
     else:
