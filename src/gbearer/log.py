@@ -11,14 +11,19 @@ _seen: set[str] = set()
 def debug(text: str, at: int = 1) -> None:
     """Write one redacted line to stderr when the level is `at` or more."""
     if level >= at:
-        sys.stderr.write(f"gbearer: {redact(text)}\n")
+        sys.stderr.write(f"gbearer: {plain(redact(text))}\n")
 
 
 def warn(text: str) -> None:
     """Write a warning to stderr, once a process for the same text."""
     if text not in _seen:
         _seen.add(text)
-        sys.stderr.write(f"warning: {redact(text)}\n")
+        sys.stderr.write(f"warning: {plain(redact(text))}\n")
+
+
+def plain(text: str) -> str:
+    """`text` without anything that a terminal would act on: escapes, other control characters, broken UTF-8."""
+    return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text)
 
 
 def redact(text: str) -> str:

@@ -160,3 +160,10 @@ def test_a_profile_with_a_boundary_holds_the_client_down(
     client.reset()
     config("[profile one]\nbucket = emulator-other\nrole = objectViewer\n")
     assert client.request("GET", f"{em.url}/storage/v1/b/emulator-other/o", auth="access").status == 200
+
+
+def test_a_boundary_that_is_no_utf_8_is_refused(env: dict[str, str], here: Path) -> None:
+    """Two bytes that are replaced by one sign would make one boundary of two that differ."""
+    (here / "rules.json").write_bytes(json.dumps(RULES).encode().replace(b"emulator-bucket", b"emulator-\xe9"))
+    with pytest.raises(gbearer.UsageError, match="no text in UTF-8"):
+        gbearer.Client(env=env, boundary="rules.json").token()

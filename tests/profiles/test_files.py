@@ -1,6 +1,7 @@
 """The files of profiles: what they may say, every fault by file, line and column, and nothing trusted nearby."""
 
 import os
+import re
 import stat
 import time
 from collections.abc import Callable
@@ -209,7 +210,10 @@ def test_unknown_keys_and_wrong_values_name_file_line_key_and_what_to_write(
     with pytest.raises(BadCredentials) as caught:
         options("one")
     key = line.partition("=")[0].strip()
-    assert f"{path} cannot be used: line 3, {key}: " in caught.value.message
+    before, _, after = line.partition("=")
+    column = len(before) + 2 + len(after) - len(after.lstrip()) if key in keys.KEYS and after.strip() else None
+    assert re.search(rf"cannot be used: line 3, column {column or '[0-9]+'}, {key}: ", caught.value.message)
+    assert str(path) in caught.value.message
     assert said in caught.value.message
     assert fix in caught.value.fix
     assert SECRET not in str(caught.value)
@@ -219,7 +223,7 @@ def test_unknown_keys_and_wrong_values_name_file_line_key_and_what_to_write(
 
 def test_all_that_is_wrong_with_a_profile_is_said_at_once(config: Callable[..., Path]) -> None:
     config("[profile one]\nscopes = a\nlifetime = soon\n")
-    with pytest.raises(BadCredentials, match=r"line 2, scopes: .*; line 3, lifetime: "):
+    with pytest.raises(BadCredentials, match=r"line 2, column 1, scopes: .*; line 3, column 12, lifetime: "):
         options("one")
 
 
@@ -418,3 +422,23 @@ def test_a_config_ini_that_anybody_may_write_is_not_believed(config: Callable[..
 def test_a_profile_has_no_secret_in_its_repr(config: Callable[..., Path]) -> None:
     config(f"[profile one]\naudience = {SECRET}\n")
     assert SECRET not in repr(options("one"))
+
+
+def test_a_config_of_somebody_else_is_refused(config: Callable[..., Path]) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("giving a file away needs root")
+    path = config(TWO)
+    os.chown(path, 65534, 65534)
+    with pytest.raises(BadCredentials, match="belongs to somebody else"):
+        options("one")
+
+
+def test_a_path_cannot_write_on_the_terminal(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = here / "\x1b]0;owned\x07\x1b[2J"
+    folder.mkdir()
+    (folder / ".gbearer.ini").write_text("[gbearer]\ncredentials = /evil.json\n")
+    os.chdir(folder)
+    options()
+    said = capsys.readouterr().err
+    assert "may only choose a profile by name" in said
+    assert said.rstrip("\n").isprintable()

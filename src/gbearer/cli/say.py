@@ -4,6 +4,9 @@ import sys
 
 from gbearer import log
 from gbearer.errors import Error
+from gbearer.log import plain
+
+__all__ = ["bug", "error", "note", "plain"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,11 +37,6 @@ def bug(problem: Exception, to: "TextIO | None") -> None:
 def note(text: str, to: "TextIO | None") -> None:
     """Write something beside the answer."""
     _write(plain(text), to)
-
-
-def plain(text: str) -> str:
-    """`text` without anything that a terminal would act on: escapes, other control characters, broken UTF-8."""
-    return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text)
 
 
 def _hanging(text: str) -> str:

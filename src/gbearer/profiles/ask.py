@@ -159,7 +159,14 @@ def _read(named: str, look: "Look") -> tuple[str, str]:
         raise UsageError(f"the boundary {message}", why=error.why, fix="name another file with --boundary") from None
     if data is None:
         raise UsageError(f"there is no file {path[:300]}", why="--boundary names it", fix="correct --boundary")
-    return data.decode("utf-8", "replace"), path
+    try:
+        return data.decode("utf-8"), path
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"the boundary {path[:300]} is no text in UTF-8",
+            why=f"its byte {error.start} is not; another reading could leave more than was meant",
+            fix="save it as UTF-8",
+        ) from None
 
 
 def _expanded(path: str, look: "Look") -> str:

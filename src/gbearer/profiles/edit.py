@@ -173,6 +173,9 @@ def _write(path: str, data: bytes) -> None:
         while data:
             data = data[os.write(file, data) :]
         os.fsync(file)
+    except OSError:
+        os.unlink(new)
+        raise
     finally:
         os.close(file)
     os.replace(new, path)

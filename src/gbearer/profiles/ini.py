@@ -18,11 +18,12 @@ _KEY = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 
 class Value:
-    """What stands after a key, and where (counted from 1)."""
+    """What stands after a key, and where (counted from 1); `began` is the column of the key."""
 
-    __slots__ = ("column", "line", "text")
+    __slots__ = ("began", "column", "line", "text")
 
-    def __init__(self, text: str, line: int, column: int) -> None:
+    def __init__(self, text: str, line: int, column: int, began: int) -> None:
+        self.began = began
         self.text = text
         self.line = line
         self.column = column
@@ -177,7 +178,7 @@ def _pair(line: str, path: str, number: int, column: int) -> tuple[str, Value]:
     at = len(before) + 2 + (len(after) - len(after.lstrip()) if text else 0)
     if len(text) > 1 and text[0] in "\"'" and text[-1] == text[0]:
         text = text[1:-1]
-    return key.lower().replace("_", "-"), Value(text, number, at)
+    return key.lower().replace("_", "-"), Value(text, number, at, column)
 
 
 def broken(path: str, line: int, column: int, what: str, fix: str) -> "NoReturn":

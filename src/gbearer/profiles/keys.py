@@ -40,7 +40,8 @@ def checked(section: "Mapping[str, Value]", path: str, home: str) -> dict[str, s
     for key, value in section.items():
         fault = problem(key, value.text)
         if fault:
-            wrong.append((f"line {value.line}, {key}: {fault[0]}", fault[1]))
+            column = value.column if key in KEYS else value.began
+            wrong.append((f"line {value.line}, column {column}, {key}: {fault[0]}", fault[1]))
         else:
             found[key] = located(key, value.text, os.path.dirname(path), home)
     if wrong:
@@ -75,7 +76,7 @@ def problem(key: str, text: str) -> tuple[str, str] | None:
     known = _CHOICES.get(key)
     if known is not None and text not in known:
         return f"there is no {_shown(text)}", f"write one of {', '.join(known)}"
-    if key == "port" and not (text.isascii() and text.isdigit() and int(text[:6]) < 65536):
+    if key == "port" and not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) < 65536):
         return f"{_shown(text)} is no port", "write a number up to 65535; 0 takes any that is free"
     return _asked(key, text)
 

@@ -82,6 +82,8 @@ def read(look: "Look", path: str, largest: int, *, foreign: bool = False) -> byt
                 _pass_over(path)
                 return None
             _check(path, about, largest)
+            if not foreign and _of_another(about):
+                _fail(path, "belongs to somebody else", f"chown {os.geteuid()} {path}")
             if not foreign and os.name != "nt" and about.st_mode & stat.S_IWOTH:
                 _fail(path, "may be written by anybody", f"chmod 600 {path}")
             data = _all(file, path, largest)
