@@ -167,3 +167,15 @@ def test_a_boundary_that_is_no_utf_8_is_refused(env: dict[str, str], here: Path)
     (here / "rules.json").write_bytes(json.dumps(RULES).encode().replace(b"emulator-bucket", b"emulator-\xe9"))
     with pytest.raises(gbearer.UsageError, match="no text in UTF-8"):
         gbearer.Client(env=env, boundary="rules.json").token()
+
+
+def test_a_bucket_is_a_boundary_that_need_not_be_written(env: dict[str, str]) -> None:
+    client = gbearer.Client(env=env, bucket="emulator-bucket", prefix="customer-a/", role="objectViewer")
+    inside, outside = "customer-a%2Finvoice.txt", "customer-b%2Finvoice.txt"
+    objects = "https://storage.googleapis.com/storage/v1/b/emulator-bucket/o"
+    assert client.request("GET", f"{objects}/{inside}").status == 200
+    assert client.request("GET", f"{objects}/{outside}").status == 403
+    later = gbearer.aio.Client(env=env, bucket="emulator-bucket", prefix="customer-a/", role="objectViewer")
+    assert asyncio.run(later.token()) == client.token()
+    with pytest.raises(gbearer.UsageError, match="needs a role"):
+        gbearer.Client(env=env, bucket="emulator-bucket").token()

@@ -41,7 +41,8 @@ class Client:
     audience       of ID tokens; with it `header` and `request` carry an ID token
     impersonate    a service account, or a chain of them that ends with the target; `delegates` come before it
     subject        the user to act for (domain-wide delegation)
-    boundary       what access tokens are held down to: a path, JSON, or the same as a mapping
+    boundary       what access tokens are held down to: a path, JSON, or the same as a mapping; or, for one
+                   `bucket` of Cloud Storage, what `role` leaves of the objects whose names begin with `prefix`
     lifetime       of access tokens: seconds, or "15m"; `min_ttl` likewise: the least life an answer has left
     quota_project  sent as x-goog-user-project; GOOGLE_CLOUD_QUOTA_PROJECT, then the credential's own otherwise
     cache          False touches no disk
@@ -67,6 +68,9 @@ class Client:
         expect_role: str | None = None,
         aws_token: str | None = None,
         boundary: "Document | None" = None,
+        bucket: str | None = None,
+        prefix: str | None = None,
+        role: str | None = None,
         lifetime: int | str | None = None,
         quota_project: str | None = None,
         min_ttl: int | str = 0,
@@ -90,6 +94,9 @@ class Client:
             "expect-role": expect_role,
             "aws-token": aws_token,
             "boundary": _text(boundary),
+            "bucket": bucket,
+            "prefix": prefix,
+            "role": role,
             "lifetime": lifetime,
             "quota-project": quota_project,
             "min-ttl": min_ttl or None,
