@@ -6,7 +6,7 @@ import pytest
 from google.auth import exceptions as lib
 
 from gbearer.errors import BadCredentials, CredentialsNotFound, Denied, Error, LoginRequired, Unreachable
-from gbearer.exchange import explain, refresh
+from gbearer.exchange import refresh, unread
 from gbearer.exchange.watch import Watch
 from gbearer.transport import Answer, Transport
 
@@ -46,7 +46,7 @@ def test_each_class_is_translated(cls: type[lib.GoogleAuthError], args: tuple[ob
         error = cls(*args)
     except TypeError:  # takes one argument
         error = cls(*args[:1])
-    for ours in (explain.foreign(error), explain.unread(error, Watch(Transport({})))):
+    for ours in (unread.foreign(error), unread.unread(error, Watch(Transport({})))):
         assert type(ours) is OURS[cls.__name__]
         assert "secret" not in str(ours).replace("<secret>", "")
         assert ours.message
@@ -86,4 +86,4 @@ def test_nothing_but_our_errors_leaves_a_refresh(cls: type[Exception], answered:
     ],
 )
 def test_what_the_text_says_is_understood(error: Exception, ours: type[Error]) -> None:
-    assert type(explain.foreign(error)) is ours
+    assert type(unread.foreign(error)) is ours

@@ -93,9 +93,9 @@ def _made(ask: "Ask", source: "Source", watch: "Watch", base: Token | None, cloc
         from gbearer.exchange import signed
 
         return signed.token(ask, source, watch, clock)
-    from gbearer.exchange import refresh
+    from gbearer.exchange import direct
 
-    return refresh.direct(ask, source, watch, clock)
+    return direct.token(ask, source, watch, clock)
 
 
 def _check_lifetime(ask: "Ask", source: "Source") -> None:

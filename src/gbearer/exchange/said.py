@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 LATE = 30.0
 """Seconds by which this machine's clock may be wrong before an error speaks of it."""
+
+BETWEEN = "check what stands between you and Google: a proxy, a captive portal, an emulator with a fault set"
+"""What to do about an answer that is not Google's."""
+
 _SET_CLOCK = {"darwin": "sudo sntp -sS time.apple.com", "win32": "w32tm /resync"}
 
 
