@@ -188,3 +188,86 @@ def test_where_sqlite_cannot_read_bytes_it_opens_the_file_without_a_lock_or_a_tr
         assert traces(tmp_path) == before
         if writer is not None:
             writer.close()
+
+
+FIELDS = {"credentials": "account_id, value", "access_tokens": "account_id, rapt_token"}
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT '{who}', i FROM n WHERE i < 0"
+HOSTILE = {
+    "endless": "CREATE VIEW {table} ({fields}) AS " + ENDLESS,
+    "bomb": "CREATE VIEW {table} ({fields}) AS SELECT '{who}', hex(zeroblob(450000000))",
+    "virtual": "CREATE VIRTUAL TABLE {table} USING fts4({fields})",
+}
+
+
+def hostile(path: Path, table: str, how: str) -> None:
+    """A database in which something else has the name of gcloud's table."""
+    path.unlink(missing_ok=True)
+    base = open_at(path)
+    base.execute(HOSTILE[how].format(table=table, fields=FIELDS[table], who=ADA))
+    base.close()
+
+
+@pytest.mark.parametrize("how", HOSTILE)
+def test_what_only_has_the_name_of_the_table_is_not_asked(tmp_path: Path, how: str) -> None:
+    env = session(tmp_path)
+    hostile(tmp_path / "credentials.db", "credentials", how)
+    begun = time.monotonic()
+    text = refusal(BadCredentials, env, source="gcloud")
+    assert "its credentials is no plain table" in text
+    assert time.monotonic() - begun < 1
+
+
+@pytest.mark.parametrize("how", HOSTILE)
+def test_a_hostile_file_beside_it_takes_no_time_and_no_session(tmp_path: Path, how: str) -> None:
+    env = session(tmp_path)
+    hostile(tmp_path / "access_tokens.db", "access_tokens", how)
+    begun = time.monotonic()
+    assert whose(env) == ADA
+    assert time.monotonic() - begun < 1
+
+
+@pytest.mark.parametrize("how", ["endless", "bomb"])
+def test_a_view_that_the_catalogue_calls_a_table_is_not_run_either(tmp_path: Path, how: str) -> None:
+    env = session(tmp_path)
+    hostile(tmp_path / "credentials.db", "credentials", how)
+    base = open_at(tmp_path / "credentials.db")
+    base.execute("PRAGMA writable_schema = 1")
+    base.execute("UPDATE sqlite_master SET name = 'x', tbl_name = 'x'")
+    base.execute(
+        "INSERT INTO sqlite_master VALUES ('table', 'credentials', 'credentials', 1, 'CREATE TABLE \"y\" (account_id)')"
+    )
+    base.close()
+    begun = time.monotonic()
+    text = refusal(BadCredentials, env, source="gcloud")
+    assert "credentials.db is damaged" in text
+    assert "\n  why: " in text
+    assert time.monotonic() - begun < 1
+
+
+def test_values_that_are_computed_are_not(tmp_path: Path) -> None:
+    env = session(tmp_path)
+    (tmp_path / "credentials.db").unlink()
+    base = open_at(tmp_path / "credentials.db")
+    base.execute("CREATE TABLE credentials (account_id TEXT, value BLOB AS (hex(zeroblob(450000000))))")
+    base.execute("INSERT INTO credentials VALUES (?)", (ADA,))
+    base.close()
+    assert "gcloud is not installed" in refusal(BadCredentials, env, source="gcloud")  # a form that is not known
+
+
+def test_a_value_that_no_credential_has(tmp_path: Path) -> None:
+    env = session(tmp_path, accounts=ACCOUNTS | {BOB: "x" * (store.LONGEST + 1)})
+    text = refusal(BadCredentials, env, source="gcloud")
+    assert "credentials.db is damaged" in text
+    assert "too big" in text
+
+
+def test_hundreds_of_thousands_of_rows_are_read_in_time(tmp_path: Path) -> None:
+    env = session(tmp_path)
+    base = open_at(tmp_path / "credentials.db")
+    base.execute("BEGIN")
+    base.executemany("INSERT INTO credentials VALUES (NULL, ?)", (("",) for _ in range(300_000)))
+    base.execute("COMMIT")
+    base.close()
+    begun = time.monotonic()
+    assert whose(env) == ADA
+    assert time.monotonic() - begun < store.PATIENCE + 1
