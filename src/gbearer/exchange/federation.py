@@ -7,7 +7,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gbearer.model import Ask
     from gbearer.sources import Source
-    from gbearer.sources.external import Federation, Identity
+    from gbearer.sources.external.federation import Federation
+    from gbearer.sources.external.identity import Identity
     from gbearer.transport import Transport
 
 LONGEST = 127

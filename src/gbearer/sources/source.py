@@ -8,7 +8,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gbearer.model import Ask
-    from gbearer.sources.external import Federation, Identity
+    from gbearer.sources.external.federation import Federation
+    from gbearer.sources.external.identity import Identity
     from gbearer.sources.turn import Turn
     from gbearer.transport import Transport
 

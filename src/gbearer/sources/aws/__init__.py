@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from gbearer.sources.aws.imds import Imds
     from gbearer.sources.aws.keys import Keys
     from gbearer.sources.aws.place import Place
-    from gbearer.sources.external import Federation, Identity
+    from gbearer.sources.external.federation import Federation
+    from gbearer.sources.external.identity import Identity
     from gbearer.sources.look import Look
     from gbearer.sources.source import Source
     from gbearer.transport import Transport
@@ -45,7 +46,7 @@ def find(ask: "Ask", look: "Look", _: "Transport | None" = None) -> "Source":
 
 def _source(found: "Federation", ask: "Ask", look: "Look", metadata: str, verification: str) -> "Source":
     """`metadata` and `verification` are what a file says, see described.Described."""
-    from gbearer.sources import external
+    from gbearer.sources.external.workload import workload
 
     place = places.find(look)
     if ask.aws_token == "jwt":
@@ -76,7 +77,7 @@ def _source(found: "Federation", ask: "Ask", look: "Look", metadata: str, verifi
         return caller.identity(sts.caller(keys, region, transport), place, region)
 
     pin = None if place.pin is None else f"aws\0{place.kind}\0{place.pin}"
-    source = external.workload(found, obtain=obtain, fingerprint=pin, identify=identify)
+    source = workload(found, obtain=obtain, fingerprint=pin, identify=identify)
     source.patience = place.patience
     source.checks_role = True
     return source

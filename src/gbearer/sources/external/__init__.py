@@ -1,32 +1,23 @@
 """Federation: somebody outside Google vouches for this program, and STS gives a token for it (`external_account`)."""
 
-from _blake2 import blake2b  # hashlib costs ten times as much to import
-
-from gbearer.errors import Denied
-from gbearer.model import CLOUD_PLATFORM
-from gbearer.sources import keyless
 from gbearer.sources.external import federation
 from gbearer.sources.external.federation import Federation
 from gbearer.sources.external.identity import Identity
-from gbearer.sources.source import Source
+from gbearer.sources.external.workload import workload
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
     from gbearer.model import Ask
     from gbearer.sources import fields
+    from gbearer.sources.external.workload import Obtain
     from gbearer.sources.look import Look
+    from gbearer.sources.source import Source
     from gbearer.transport import Transport
-
-    Obtain = Callable[[Transport], str]
-    Identify = Callable[[Transport], Identity]
 
 __all__ = ["Federation", "Identity", "find", "load", "workload"]
 
 
-def load(info: "fields.Info", where: str, ask: "Ask", look: "Look") -> Source:
+def load(info: "fields.Info", where: str, ask: "Ask", look: "Look") -> "Source":
     """The credential in a file of the type `external_account`; BadCredentials naming everything that is wrong.
 
     Follows https://google.aip.dev/auth/4117. What the subject token's own file says pins the identity; where it comes
@@ -48,7 +39,7 @@ def load(info: "fields.Info", where: str, ask: "Ask", look: "Look") -> Source:
     return _READERS[given[0]](found, ask, look)
 
 
-def find(ask: "Ask", look: "Look", transport: "Transport") -> Source:
+def find(ask: "Ask", look: "Look", transport: "Transport") -> "Source":
     """The source of `--source aws`, `github`, `gitlab` or `azure` with `--provider`."""
     if ask.source == "aws":
         from gbearer.sources import aws
@@ -62,14 +53,14 @@ def find(ask: "Ask", look: "Look", transport: "Transport") -> Source:
     return source
 
 
-def _file(found: Federation, _: "Ask", look: "Look") -> Source:
+def _file(found: Federation, _: "Ask", look: "Look") -> "Source":
     from gbearer.sources.external import spoken, subject
 
     token = subject.from_file(found, look)
     return _spoken(found, lambda _: token, spoken.pin(token))
 
 
-def _url(found: Federation, ask: "Ask", look: "Look") -> Source:
+def _url(found: Federation, ask: "Ask", look: "Look") -> "Source":
     from gbearer.sources import detect
     from gbearer.sources.external import subject
 
@@ -78,7 +69,7 @@ def _url(found: Federation, ask: "Ask", look: "Look") -> Source:
     return _spoken(found, obtain, detect.machine(look, repr(found.credential_source)))
 
 
-def _executable(found: Federation, _: "Ask", look: "Look") -> Source:
+def _executable(found: Federation, _: "Ask", look: "Look") -> "Source":
     from gbearer.sources import detect
     from gbearer.sources.external import executable
 
@@ -92,7 +83,7 @@ def _executable(found: Federation, _: "Ask", look: "Look") -> Source:
     return source
 
 
-def _certificate(found: Federation, _: "Ask", look: "Look") -> Source:
+def _certificate(found: Federation, _: "Ask", look: "Look") -> "Source":
     from gbearer.sources.external import certificate
 
     pair = certificate.read(found, look)
@@ -108,7 +99,7 @@ def _certificate(found: Federation, _: "Ask", look: "Look") -> Source:
 _READERS = {"file": _file, "url": _url, "executable": _executable, "certificate": _certificate}
 
 
-def _spoken(found: Federation, obtain: "Obtain", pinned: str | None) -> Source:
+def _spoken(found: Federation, obtain: "Obtain", pinned: str | None) -> "Source":
     """A workload whose subject token itself says whose it is."""
     last: list[str] = []
 
@@ -123,50 +114,3 @@ def _spoken(found: Federation, obtain: "Obtain", pinned: str | None) -> Source:
         return spoken.of_saml(token) if found.subject_type == federation.SAML else spoken.of_jwt(token)
 
     return workload(found, obtain=noted, fingerprint=pinned, identify=identify)
-
-
-def workload(
-    found: Federation,
-    *,
-    obtain: "Obtain",
-    fingerprint: str | None,
-    identify: "Identify",
-    cert: tuple[str, str] | None = None,
-) -> Source:
-    """A source that exchanges, at `found`'s STS, the subject token that `obtain` brings.
-
-    obtain       gives the subject token, anew for every exchange; may send requests; raises our errors
-    fingerprint  pins whose subject token that is, beyond what `found` says; None for one that is not pinned,
-                 which then is never on disk. Whether files and environment alone pin it is for `look.remember`
-    identify     says who that is, for `whoami` and for the binding line in an error; may send requests
-    cert         paths of a client certificate and its key in PEM, for STS over mTLS (RFC 8705)
-    """
-
-    def make(ask: "Ask", transport: "Transport") -> "Any":
-        _check_possible(ask, found)
-        from gbearer.sources.external import exchanged
-
-        return exchanged.credential(found, ask.scopes or source.default_scopes(ask), obtain, transport, cert)
-
-    source = Source("external_account", make, quota_project=found.quota_project, where=found.where)
-    source.impersonate = (found.impersonate,) if found.impersonate else ()
-    source.lifetime = found.lifetime
-    source.universe = found.universe
-    source.scopes = source.base_scopes = (CLOUD_PLATFORM,)
-    source.federation = found
-    source.identify = identify
-    if fingerprint is not None:
-        source.fingerprint = blake2b(f"{found.described()}\0{fingerprint}".encode(), digest_size=32).hexdigest()
-    return source
-
-
-def _check_possible(ask: "Ask", found: Federation) -> None:
-    """What STS itself cannot give: it knows access tokens and no more."""
-    if ask.kind == "id":
-        raise Denied(
-            f"federation alone gives no ID token for {ask.audience}",
-            why=f"{found.where} names no service account to act as, and Google makes ID tokens for accounts only",
-            fix="add --impersonate SERVICE_ACCOUNT with one that this identity may act as "
-            "(it needs roles/iam.workloadIdentityUser on it, and nothing more)",
-        )
-    keyless.check(ask, found.where, "a federation")
