@@ -147,9 +147,10 @@ def _where(signed: "Signed") -> str:
 
 def _listed(look: "Look", form: str) -> str:
     """Who is signed in."""
-    from gbearer.sources import logins
+    from gbearer.sources import disk, logins
 
     folder = logins.folder(look)
+    disk.sweep(folder)
     active = logins.chosen(look, folder)
     rows = []
     for account, info in logins.all_in(folder):

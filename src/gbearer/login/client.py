@@ -38,7 +38,13 @@ def read(path: str, look: "Look") -> Client:
     """The client in Google's downloaded file at `path`; BadCredentials saying what the file is when it is another."""
     if file.inline(path) is not None:
         raise UsageError("--client-file holds the client itself, not the path of its file", fix="save it to a file")
-    info, where = file.document(path, "--client-file", look)
+    try:
+        info, where = file.document(path, "--client-file", look)
+    except BadCredentials as error:
+        error.message = error.message.replace("the credential file", "the client file", 1)
+        error.why = error.why.replace("a credential is", "an OAuth client is", 1)
+        error.fix = f"name the JSON of your OAuth client with --client-file; if you have none, {_MAKE}"
+        raise
     client = info.get("installed")
     if not isinstance(client, dict):
         raise _another(info, where)

@@ -42,7 +42,7 @@ def keep(wish: "Wish", granted: "Granted", app: "Client", place: "Service", look
         raise BadCredentials(
             f"the login cannot be kept in {file}",
             why=(error.strerror or str(error)).lower(),
-            fix="make room there, and run it again",
+            fix=f"make room there, and run `{wish.command(account)}`",
         ) from None
     forget.secret(account, before)
     forget.tokens(file, look.env)

@@ -46,7 +46,13 @@ def read(path: str, look: "Look") -> Service:
     """The workforce pool of the login config at `path`; BadCredentials when it cannot be used."""
     if file.inline(path) is not None:
         raise UsageError("--login-config holds the config itself, not the path of its file", fix="save it to a file")
-    info, where = file.document(path, "--login-config", look)
+    try:
+        info, where = file.document(path, "--login-config", look)
+    except BadCredentials as error:
+        error.message = error.message.replace("the credential file", "the login config", 1)
+        error.why = error.why.replace("a credential is", "a login config is", 1)
+        error.fix = f"name a login config; {_HOW}"
+        raise
     if info.get("type") != TYPE:
         what = (
             "an OAuth client (--client-file takes it)" if "installed" in info else f"of the type {info.get('type')!r}"
@@ -96,14 +102,22 @@ def _check_page(text: str, web: str, where: str, named: str, look: "Look") -> No
         raise BadCredentials(error.message, why=error.why, fix=_HOW) from None
     if named == endpoints.UNIVERSE:
         hosts = {"auth.cloud.google"}
-    else:
-        hosts = {f"auth.{named}", f"auth.cloud.{named}"} | ({f"auth.{web}"} if web else set())
+    else:  # the user has named that universe; what the file says of its web domain nobody has vouched for
+        inside = web == named or web.endswith(f".{named}")
+        hosts = {f"auth.{named}", f"auth.cloud.{named}"} | ({f"auth.{web}"} if inside else set())
     if url.scheme == "https" and url.port == 443 and url.host in hosts:
         return
     here = endpoints.emulator(look.env)
     if here is not None and url.origin == here.origin:
         return
     emulated = endpoints.is_loopback(url.host) and url.scheme == "http"
+    if named != endpoints.UNIVERSE and web and url.host == f"auth.{web}":
+        raise BadCredentials(
+            f"auth_url in {where} names {url.origin}",
+            why=f"people would be sent there to give their password, and that {web} belongs to the universe {named} "
+            "the file alone says (universe_cloud_web_domain)",
+            fix="if it does, sign in with gcloud: `gcloud auth login --login-config=FILE`, and use --source gcloud",
+        )
     raise BadCredentials(
         f"auth_url in {where} names {url.origin}",
         why="people would be sent there to sign in, and it is no sign-in page of Google's",

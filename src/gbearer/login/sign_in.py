@@ -9,6 +9,8 @@ from gbearer.transport import Transport
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from gbearer.login.client import Client
     from gbearer.login.flow import Granted
     from gbearer.login.service import Service
@@ -25,8 +27,8 @@ def sign_in(wish: "Wish", look: "Look", person: "wait.Person") -> "Signed":
     """
     folder = logins.folder(look)
     former = _former(wish.account, look, folder)
-    place = _place(wish, former, look)
-    app = _client(wish, former, place, look)
+    place = _place(wish, former, look, folder)
+    app = _client(wish, former, place, look, folder)
     scopes = _scopes(wish, former, place)
     if wish.adc:
         if wish.keyring:
@@ -39,12 +41,13 @@ def sign_in(wish: "Wish", look: "Look", person: "wait.Person") -> "Signed":
     with Listener(wish.port, emulator=emulated) as listener:
         begun, url, state = flow.begin(app, place, scopes, listener.url)
         url = service.page(url, look)
-        arrived = wait.answer(listener, url, state, person, use_browser=wish.browser, seconds=wish.timeout)
         try:
+            arrived = wait.answer(listener, url, state, person, use_browser=wish.browser, seconds=wish.timeout)
             granted = flow.redeem(begun, arrived, app, place, scopes, Transport(look.env))
-            _check_account(wish.account, granted, place)
+            _check_account(wish, granted, place)
             signed = keep.keep(wish, granted, app, place, look, folder)
         except Error as error:
+            error.fix = wish.complete(error.fix)
             listener.finish(pages.failure(error, emulated))
             raise
         listener.finish(pages.success(granted.account, granted.scopes, emulated))
@@ -61,26 +64,45 @@ def _former(account: str | None, look: "Look", folder: str) -> "Info":
         return {}
 
 
-def _place(wish: "Wish", former: "Info", look: "Look") -> "Service":
+def _place(wish: "Wish", former: "Info", look: "Look", folder: str) -> "Service":
     if wish.login_config is not None:
         return service.read(wish.login_config, look)
+    if wish.client_file is None and not former and "/workforcePools/" in (wish.account or ""):
+        pool = _pool(wish.account)  # somebody new of a pool that others have signed in to
+        former = next((info for info in _others(look, folder) if _pool(info.get("audience")) == pool), former)
     noted = logins.mark(former).get("login_config")
     if isinstance(noted, dict) and wish.client_file is None:
         return service.workforce(noted, f"the login of {former.get('account')}", look)
     return service.google(wish.account)
 
 
-def _client(wish: "Wish", former: "Info", place: "Service", look: "Look") -> "Client":
-    """The client that is named, else that of the former login: Google and a workforce pool do not share clients."""
+def _pool(text: object) -> str:
+    """The name of the workforce pool in an audience or in a principal, which differ around it."""
+    return str(text).partition("/workforcePools/")[2].partition("/")[0]
+
+
+def _client(wish: "Wish", former: "Info", place: "Service", look: "Look", folder: str) -> "Client":
+    """The client that is named, else that of the former login, of the active one, of the latest one that has any.
+
+    Google and a workforce pool do not share clients.
+    """
     if wish.client_file is not None:
         return client.read(wish.client_file, look)
-    alike = bool(place.config) == isinstance(logins.mark(former).get("login_config"), dict)
-    ids = (former.get("client_id"), former.get("client_secret")) if alike else (None, None)
-    if not (isinstance(ids[0], str) and isinstance(ids[1], str)):
-        raise client.none(wish.login_config)
-    made = client.Client(ids[0], ids[1], f"the login of {former.get('account')}")
-    client.check(made, look)
-    return made
+    for info in (former, *_others(look, folder)):
+        ids = info.get("client_id"), info.get("client_secret")
+        alike = bool(place.config) == isinstance(logins.mark(info).get("login_config"), dict)
+        if alike and isinstance(ids[0], str) and isinstance(ids[1], str):
+            made = client.Client(ids[0], ids[1], f"the login of {info.get('account')}")
+            client.check(made, look)
+            return made
+    raise client.none(wish.login_config)
+
+
+def _others(look: "Look", folder: str) -> "Iterator[Info]":
+    """Every login that is whole: the active one, then the latest sign-in first; read when they are needed."""
+    active = logins.chosen(look, folder)
+    whole = [info for _, info in logins.all_in(folder) if info is not None]
+    yield from sorted(whole, key=lambda info: info.get("account") != active)
 
 
 def _scopes(wish: "Wish", former: "Info", place: "Service") -> tuple[str, ...]:
@@ -95,10 +117,11 @@ def _scopes(wish: "Wish", former: "Info", place: "Service") -> tuple[str, ...]:
     return chosen if place.config else tuple(dict.fromkeys((*service.IDENTITY, *chosen)))
 
 
-def _check_account(wanted: str | None, granted: "Granted", place: "Service") -> None:
+def _check_account(wish: "Wish", granted: "Granted", place: "Service") -> None:
+    wanted = wish.account
     if wanted is not None and logins.spelt(wanted) != logins.spelt(granted.account):
         raise Denied(
             f"{granted.account} has signed in, not {wanted}",
             why=f"--account names {wanted}, and another account was chosen on {place.name}'s page; nothing was kept",
-            fix=f"run it again and choose {wanted}, or name {granted.account} with --account",
+            fix=f"run `{wish.command()}` and choose {wanted}, or `{wish.command(granted.account)}`",
         )

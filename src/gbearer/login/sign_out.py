@@ -1,12 +1,13 @@
 """Signing out: the login is revoked at Google, and forgotten here whether or not Google could be told."""
 
 import os
+from shlex import quote
 
-from gbearer import endpoints
+from gbearer import endpoints, log
 from gbearer.errors import BadCredentials, CredentialsNotFound, Error, Refused, Unreachable
 from gbearer.exchange import said
 from gbearer.login import adc, forget
-from gbearer.sources import keychain, logins, universe
+from gbearer.sources import disk, keychain, logins, universe
 from gbearer.sources.login import entry
 from gbearer.transport import Transport
 
@@ -54,23 +55,26 @@ def sign_out(account: str, look: "Look") -> Gone:
     """
     folder = logins.folder(look)
     file = logins.path(folder, account) if not account.endswith(".json") else os.path.join(folder, account)
-    info, secret, problem = _whole(account, file)
+    info, secret, problem, kept = _whole(account, file)
     if secret:
         problem = _revoke(secret, info, look)
     try:
         with logins.alone(folder):
-            logins.remove(file)
+            logins.forget(folder, file)
             if logins.chosen(look, folder) in (account, logins.spelt(account)):
                 logins.activate(folder, _next(folder))
-        logins.remove(f"{file}.lock")
+        disk.remove(f"{file}.lock")
     except OSError as error:
         raise BadCredentials(
             f"the login {file} cannot be deleted",
             why=(error.strerror or str(error)).lower(),
-            fix=f"delete it by hand: rm {file}",
+            fix=f"delete it by hand: rm -r {quote(file)}",
         ) from None
     tokens = forget.tokens(file, look.env)
-    forget.secret(account, info)
+    if kept:
+        log.warn(f"the refresh token of {account} stays in the keyring, which cannot be used: {kept}")
+    else:
+        forget.secret(account, info)
     return Gone(account, problem, tokens, adc.forget(secret, look))
 
 
@@ -79,20 +83,21 @@ def _next(folder: str) -> str | None:
     return next((name for name, info in logins.all_in(folder) if info is not None), None)
 
 
-def _whole(account: str, file: str) -> "tuple[Info, str, str]":
-    """(the login, its refresh token, why there is none)."""
+def _whole(account: str, file: str) -> "tuple[Info, str, str, str]":
+    """(the login, its refresh token, why there is none, why the keyring that has it cannot be used: asked once)."""
     try:
         info = logins.read(file) or {}
     except BadCredentials as error:
-        return {}, "", f"its file could not be read ({error.why})"
+        return {}, "", f"its file could not be read ({error.why})", ""
     noted = logins.mark(info)
     if noted.get("keyring") is not True:
         secret = info.get("refresh_token")
-        return info, secret if isinstance(secret, str) else "", "its file held no refresh token"
+        return info, secret if isinstance(secret, str) else "", "its file held no refresh token", ""
     try:
-        return info, keychain.read(entry(account, str(noted.get("id")))) or "", "the keyring has it no more"
+        secret = keychain.read(entry(account, str(noted.get("id"))))
     except keychain.Unusable as error:
-        return info, "", f"the keyring that has it cannot be used: {error}"
+        return info, "", f"the keyring that has it cannot be used: {error}", str(error)
+    return info, secret or "", "the keyring has it no more", ""
 
 
 def _revoke(secret: str, info: "Info", look: "Look") -> str:

@@ -1,7 +1,10 @@
 """What is wanted of a sign-in, and what came of it."""
 
+LOGIN = "gbearer login"
+"""How a fix begins that is to sign in again; `Wish.complete` says the rest."""
 TIMEOUT = 300
 """Seconds that a person has to sign in."""
+_SCOPE = "https://www.googleapis.com/auth/"
 
 
 class Wish:
@@ -46,6 +49,35 @@ class Wish:
         self.adc = adc
         self.keyring = keyring
         self.quota_project = quota_project
+
+    def command(self, account: str | None = None, besides: str = "") -> str:
+        """The command line with which this is tried again, as `account` if one is given.
+
+        An option that the text `besides` names is left out.
+        """
+        import shlex
+
+        valued = (
+            ("--client-file", self.client_file),
+            ("--login-config", self.login_config),
+            ("--account", account or self.account),
+            ("--scope", ",".join(scope.removeprefix(_SCOPE) for scope in self.scopes)),
+            ("--quota-project", self.quota_project),
+            ("--port", str(self.port or "")),
+        )
+        flags = (
+            ("--no-browser", not self.browser),
+            ("--adc", self.adc),
+            ("--keyring", self.keyring is True),
+            ("--no-keyring", self.keyring is False),
+        )
+        named = besides.replace(";", " ").replace(",", " ").split()
+        words = [word for name, value in valued if value and name not in named for word in (name, value)]
+        return shlex.join([*LOGIN.split(), *words, *(name for name, on in flags if on and name not in named)])
+
+    def complete(self, fix: str) -> str:
+        """A fix that begins with `gbearer login`, with what was asked for this time; any other as it is."""
+        return self.command(besides=fix) + fix.removeprefix(LOGIN) if fix.startswith(LOGIN) else fix
 
 
 class Signed:

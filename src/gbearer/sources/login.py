@@ -23,12 +23,14 @@ def find(ask: "Ask", look: "Look", _: "Transport", __: "Notes | None") -> "Sourc
     folder = logins.folder(look)
     account = ask.account or logins.active(look, folder)
     where = logins.path(folder, account) if account else folder
+    if account:
+        logins.check(folder, where)
     try:
         data = look.read(where, named=False) if account else None
         source = _load(data, where, ask, look) if data is not None else None
     except BadCredentials as error:
-        if endpoints.EMULATOR_VARIABLE not in error.fix:
-            error.fix = f"sign in anew: `{sign_in(str(account))}`"
+        if not any(name in error.fix for name in (endpoints.EMULATOR_VARIABLE, endpoints.UNIVERSE_VARIABLE)):
+            raise _of_login(error, where, str(account)) from None
         raise
     if source is None:
         look.absent(PLACE, f"{account} is not signed in" if account else "not signed in")
@@ -39,11 +41,16 @@ def find(ask: "Ask", look: "Look", _: "Transport", __: "Notes | None") -> "Sourc
     return source
 
 
-def sign_in(account: str) -> str:
-    """The command with which `account` signs in anew."""
-    import shlex
-
-    return f"gbearer login --account {shlex.quote(account)}"
+def _of_login(error: BadCredentials, where: str, account: str) -> BadCredentials:
+    """What is wrong with the file, said of a login: nobody has named that file, and another cannot be named."""
+    told = [error.message.replace(f"the credential file {where} ", "it ").replace(f"{where} is ", "it is "), error.why]
+    if error.message.startswith(f"the login in {where} "):
+        told = [error.why]
+    return BadCredentials(
+        f"the login of {account} in {where} cannot be used",
+        why=": ".join(text for text in told if text),
+        fix=f"sign in anew: `{logins.sign_in(account)}`",
+    )
 
 
 def entry(account: str, login: str) -> str:
@@ -67,7 +74,7 @@ def _load(data: bytes, where: str, ask: "Ask", look: "Look") -> "Source":
         data = json.dumps(info).encode()
     source = file.load(data, where, ask, look)
     source.name = "login"
-    source.sign_in = sign_in(account)
+    source.sign_in = logins.sign_in(account)
     # Not of the bytes: a new refresh token leaves the identity, and every token cached for it, as they are.
     source.fingerprint = blake2b(f"{login}\0{account}".encode(), digest_size=32).hexdigest()
     source.rotated = lambda new: _rotated(where, login, account, new)
@@ -95,7 +102,8 @@ def _current(where: str, login: str, account: str, found: "logins.Info", look: "
         locked = LoginRequired(
             f"the login of {account} is kept in the system's keyring, which cannot be used",
             why=str(error),
-            fix=f"unlock it and try again, or keep the login in a file: `{sign_in(account)} --no-keyring`",
+            fix=f"{'unlock it and try again, or ' if error.may_pass else ''}keep the login in a file: "
+            f"`{logins.sign_in(account)} --no-keyring`",
         )
         locked.passing = True
         raise locked from None
@@ -103,7 +111,7 @@ def _current(where: str, login: str, account: str, found: "logins.Info", look: "
         raise LoginRequired(
             f"the login of {account} is not in the system's keyring any more",
             why="somebody took it out, or this is another keyring than the one it was put into",
-            fix=f"sign in anew: `{sign_in(account)}`",
+            fix=f"sign in anew: `{logins.sign_in(account)}`",
         )
     endpoints.made_by_emulator(secret, "refresh token", "the keyring", look.env)
     return secret
@@ -142,5 +150,5 @@ def _nobody(account: str | None, folder: str) -> LoginRequired:
     return LoginRequired(
         f"{who} is {'not ' if account else ''}signed in with gbearer",
         why=f"signed in are {', '.join(there)}" if there else f"there is no login in {folder}",
-        fix=f"run `{sign_in(account)}`" if account else "run `gbearer login --client-file CLIENT.json`",
+        fix=f"run `{logins.sign_in(account)}`" if account else "run `gbearer login --client-file CLIENT.json`",
     )

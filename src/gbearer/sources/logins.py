@@ -2,12 +2,11 @@
 
 import os
 import re
-import time
 from _blake2 import blake2b  # hashlib costs ten times as much to import
 
 from gbearer import endpoints, log
 from gbearer.errors import BadCredentials, Error
-from gbearer.sources import wellknown
+from gbearer.sources import disk, wellknown
 from gbearer.sources.turn import Turn
 
 TYPE_CHECKING = False
@@ -20,7 +19,6 @@ ACTIVE = "active"
 KINDS = ("authorized_user", "external_account_authorized_user")
 _LONGEST = 180
 _PLAIN = re.compile(rb"[a-z0-9._@+-]")
-_TRIES = 50
 _PATIENCE = 10.0
 
 
@@ -49,6 +47,7 @@ def active(look: "Look", logins: str) -> str | None:
     try:
         data = look.read(os.path.join(logins, ACTIVE), named=False)
     except BadCredentials as error:
+        error.message = error.message.replace("the credential file", "the name of the active login, in", 1)
         error.fix = "see who is signed in: `gbearer login --list`, and choose: `gbearer login --use ACCOUNT`"
         raise
     text = (data or b"").decode("utf-8", "replace").strip()
@@ -70,30 +69,56 @@ def mark(info: "Info") -> "Info":
 
 
 def read(file: str) -> "Info | None":
-    """The login in `file`, None where there is none; BadCredentials when it cannot be used."""
+    """The login in `file`, None where there is none; BadCredentials when it cannot be used, or is not to be believed.
+
+    A pipe is not waited for, a link in our folder not followed, and no more than 1 MiB is read.
+    """
     import json
 
     try:
-        with open(file, "rb") as stream:
-            info = json.loads(stream.read())
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise BadCredentials(
-            f"the login {file} cannot be read", why=(error.strerror or str(error)).lower(), fix=f"chmod 600 {file}"
-        ) from None
+        data = disk.read(file)
+        info = json.loads(data) if data is not None else None
+    except disk.Unusable as error:
+        raise damaged(file, str(error)) from None
     except (ValueError, RecursionError):
         raise damaged(file, "it is not JSON") from None
+    if data is None:
+        return None
     if not isinstance(info, dict) or info.get("type") not in KINDS or not isinstance(mark(info).get("id"), str):
         raise damaged(file, "it is not what `gbearer login` writes")
     return info
 
 
+def check(logins: str, file: str) -> None:
+    """BadCredentials when folder or file are not to be believed, or no file is what is there; nothing is read."""
+    disk.check_owner(logins)
+    try:
+        disk.check(file)
+    except disk.Unusable as error:
+        raise damaged(file, str(error)) from None
+
+
 def damaged(file: str, why: str) -> BadCredentials:
     """The error for a login that cannot be used."""
     return BadCredentials(
-        f"the login in {file} cannot be used", why=why, fix="delete the file and sign in anew: `gbearer login`"
+        f"the login in {file} cannot be used", why=why, fix=f"sign in anew: `{sign_in(account_of(file))}`"
     )
+
+
+def account_of(file: str) -> str | None:
+    """Whose login `file` is, by its name; None for one that is too long to tell."""
+    from urllib.parse import unquote
+
+    name = os.path.basename(file).removesuffix(".json")
+    account = unquote(name, errors="surrogateescape")
+    return account if os.path.basename(path("", account)) == f"{name}.json" else None
+
+
+def sign_in(account: str | None) -> str:
+    """The command with which `account` signs in anew."""
+    import shlex
+
+    return f"gbearer login --account {shlex.quote(account)}" if account else "gbearer login"
 
 
 def all_in(logins: str) -> "list[tuple[str, Info | None]]":
@@ -118,16 +143,15 @@ def all_in(logins: str) -> "list[tuple[str, Info | None]]":
 def prepare(logins: str) -> None:
     """Make the folder, 0700; BadCredentials when nothing could be kept there: found out before a person signs in."""
     try:
-        for each in (os.path.dirname(logins), logins):
-            os.makedirs(each, mode=0o700, exist_ok=True)
+        disk.make_folder(logins)
         about = os.stat(logins)
         if hasattr(os, "geteuid") and about.st_uid != os.geteuid():
             raise PermissionError(0, f"the folder belongs to the user with the id {about.st_uid}")
         if hasattr(os, "geteuid"):
             os.chmod(logins, 0o700)
         probe = os.path.join(logins, f".probe-{os.getpid()}")
-        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT, 0o600))
-        os.unlink(probe)
+        disk.write(probe, b"")
+        disk.remove(probe)
     except OSError as error:
         raise BadCredentials(
             f"no login can be kept in {logins}",
@@ -136,70 +160,29 @@ def prepare(logins: str) -> None:
         ) from None
 
 
-def write(file: str, data: bytes) -> None:
-    """Replace `file` in one step, 0600, on the disk before this returns; OSError where that fails."""
-    temporary = f"{file}.{os.getpid()}-{os.urandom(6).hex()}"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-    opened = os.open(temporary, flags, 0o600)
-    try:
-        try:
-            if hasattr(os, "fchmod"):
-                os.fchmod(opened, 0o600)
-            sent = 0
-            while sent < len(data):
-                sent += os.write(opened, data[sent:])
-            os.fsync(opened)
-        finally:
-            os.close(opened)
-        _replace(temporary, file)
-    except BaseException:
-        remove(temporary)
-        raise
-    if hasattr(os, "O_DIRECTORY"):
-        above = os.open(os.path.dirname(file) or ".", os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(above)
-        finally:
-            os.close(above)
-
-
-def _replace(temporary: str, file: str) -> None:
-    """`os.replace`; on Windows it is refused for as long as somebody is reading the file."""
-    for tries_left in range(_TRIES, -1, -1):
-        try:
-            os.replace(temporary, file)
-        except PermissionError:
-            if os.name != "nt" or not tries_left:
-                raise
-            time.sleep(0.02)
-        else:
-            return
-
-
-def remove(file: str) -> bool:
-    """Delete `file`; False where there is none."""
-    try:
-        os.unlink(file)
-    except FileNotFoundError:
-        return False
-    return True
-
-
 def keep(file: str, info: "Info") -> None:
-    """Write a login."""
+    """Write a login, and delete what writers that were killed have left in its folder."""
     import json
 
-    write(file, json.dumps(info, indent=2).encode() + b"\n")
+    disk.write(file, json.dumps(info, indent=2).encode() + b"\n")
+    disk.sweep(os.path.dirname(file))
 
 
 def activate(logins: str, account: str | None) -> None:
     """Make `account` the one that is used where none is named; None for nobody."""
     if account is None:
-        remove(os.path.join(logins, ACTIVE))
+        disk.remove(os.path.join(logins, ACTIVE))
     else:
-        write(os.path.join(logins, ACTIVE), f"{spelt(account)}\n".encode())
+        disk.write(os.path.join(logins, ACTIVE), f"{spelt(account)}\n".encode())
 
 
 def alone(logins: str) -> Turn:
     """What to hold (`with`) while logins are written; Unreachable when another process has been at it for too long."""
     return Turn(os.path.join(logins, ".lock"), _PATIENCE)
+
+
+def forget(logins: str, file: str) -> None:
+    """Delete a login, and what its writers have left of it, dead or not: for who holds the lock; OSError where not."""
+    disk.remove(file)
+    disk.sweep(logins, os.path.basename(file), seconds=0)
+    disk.sweep(logins)
