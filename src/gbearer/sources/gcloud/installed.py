@@ -2,6 +2,8 @@
 
 import os
 
+from gbearer import warm
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gbearer.sources.look import Look
@@ -15,13 +17,17 @@ def program(look: "Look") -> str:
     """The absolute path of gcloud: in CLOUDSDK_ROOT_DIR, else on PATH; "" where it is not installed.
 
     Relative entries of PATH and the current folder are passed over: what lies there, somebody else may have put there.
+    Every place that was looked at is noted in `look`, the empty ones too: a gcloud that appears in one goes before.
     """
     name = "gcloud.cmd" if look.system == "win32" else "gcloud"
     folders = [os.path.join(look.env[ROOT], "bin")] if look.env.get(ROOT) else []
     folders += look.env.get("PATH", "").split(os.pathsep)
     for folder in folders:
         path = os.path.join(folder, name)
-        if os.path.isabs(folder) and os.path.isfile(path) and os.access(path, os.X_OK):
+        if not os.path.isabs(folder):
+            continue
+        _note(path, look)
+        if os.path.isfile(path) and os.access(path, os.X_OK):
             return path
     return ""
 
@@ -30,4 +36,22 @@ def properties(look: "Look") -> str:
     """The path of the installation's own properties, which may not be there; "" where gcloud is not installed."""
     found = program(look)
     root = os.path.dirname(os.path.dirname(os.path.realpath(found))) if found else ""
-    return os.path.join(root, "properties") if root and os.path.isdir(os.path.join(root, ".install")) else ""
+    if not root:
+        return ""
+    mark = os.path.join(root, ".install")
+    _note(mark, look)
+    return os.path.join(root, "properties") if os.path.isdir(mark) else ""
+
+
+def _note(path: str, look: "Look") -> None:
+    """Note what is at `path`; where that may not be told, what keeps it from being told: the folder that is closed."""
+    while True:
+        try:
+            look.files[path] = warm.identity(path)
+        except PermissionError:
+            path = os.path.dirname(path)
+        except (OSError, ValueError):
+            look.remember = False
+            return
+        else:
+            return
