@@ -131,6 +131,13 @@ def caller(em: Emulator, token: str) -> str:
     return str(told.get("email") or told["principal"])
 
 
+def told_of(em: Emulator, token: str) -> dict[str, object]:
+    """What tokeninfo says of it, but for its end."""
+    told = call(em, "GET", f"/tokeninfo?access_token={token}").json()
+    told["scope"] = sorted(str(told.get("scope", "")).split())
+    return {name: value for name, value in told.items() if name not in ("exp", "expires_in")}
+
+
 def ours(run: Run, env: dict[str, str], *arguments: str) -> str:
     """The token that gbearer prints; gcloud's folder is as before, to the byte and to the nanosecond."""
     before = traces(Path(env["CLOUDSDK_CONFIG"]))
@@ -159,10 +166,14 @@ def test_the_identity_is_gclouds_in_every_state(
     options: tuple[str, ...], who: str,
 ) -> None:  # fmt: skip
     env = session | named(configuration) | more
-    mine = caller(em, ours(run, env, *options))
+    own = ours(run, env, *options)
+    mine = caller(em, own)
     words = {"--impersonate": "--impersonate-service-account", "--account": "--account"}
-    theirs = caller(em, ask(env, "auth", "print-access-token", *(words.get(word, word) for word in options)))
+    gclouds = ask(env, "auth", "print-access-token", *(words.get(word, word) for word in options))
+    theirs = caller(em, gclouds)
     assert mine == theirs == who
+    if "--impersonate" not in options:  # which asks for cloud-platform, as everywhere in gbearer
+        assert told_of(em, own) == told_of(em, gclouds)
 
 
 def test_whoami_says_which_account_of_which_configuration_and_file(session: dict[str, str], run: Run) -> None:

@@ -58,7 +58,43 @@ def fake(tmp_path: Path) -> Fake:
 def test_a_kind_that_is_not_known_is_left_to_gcloud_and_its_token_kept(fake: Fake) -> None:
     tokens = [fake.token() for _ in range(3)]
     assert {(t.value, t.principal, round(t.expires_at)) for t in tokens} == {("ya29.of-gcloud", ADA, 4070908800)}
-    assert fake.started() == [f"config config-helper --format=json --force-auth-refresh --account={ADA}||"]
+    assert fake.started() == [f"config config-helper --format=json --account={ADA}||"]
+
+
+def ends_in(seconds: float, value: str) -> str:
+    ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + seconds))
+    return f"echo '{json.dumps({'credential': {'access_token': value, 'token_expiry': ends}})}'"
+
+
+def forced(fake: Fake) -> list[bool]:
+    return ["--force-auth-refresh" in line for line in fake.started()]
+
+
+def test_a_new_token_is_made_only_when_one_was_asked_for(fake: Fake) -> None:
+    fake.token()
+    assert forced(fake) == [False]
+    fake.token(refresh=True)
+    assert forced(fake) == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("left", "min_ttl", "value", "asked"),
+    [(3000, 0, "ya29.kept", [False]), (100, 0, "ya29.new", [False, True]), (-5, 0, "ya29.new", [False, True]),
+     (1000, 1200, "ya29.new", [False, True]), (3000, 1200, "ya29.kept", [False])],
+)  # fmt: skip
+def test_a_token_that_ends_too_soon_is_had_anew(
+    fake: Fake, left: int, min_ttl: int, value: str, asked: list[bool]
+) -> None:
+    anew, kept = ends_in(3600, "ya29.new"), ends_in(left, "ya29.kept")
+    fake.does(f'case "$*" in *--force-auth-refresh*) {anew};; *) {kept};; esac')
+    assert fake.token(min_ttl=min_ttl).value == value
+    assert forced(fake) == asked
+
+
+def test_a_gcloud_that_gives_no_longer_life_is_asked_twice_and_no_more(fake: Fake) -> None:
+    fake.does(ends_in(1000, "ya29.short"))
+    assert "no token" in fake.refusal(UsageError, min_ttl=1200)
+    assert forced(fake) == [False, True]
 
 
 def test_gcloud_is_not_started_for_what_is_understood(gbearer_emulator: Emulator, fake: Fake, tmp_path: Path) -> None:

@@ -232,10 +232,7 @@ def test_a_view_that_the_catalogue_calls_a_table_is_not_run_either(tmp_path: Pat
     hostile(tmp_path / "credentials.db", "credentials", how)
     base = open_at(tmp_path / "credentials.db")
     base.execute("PRAGMA writable_schema = 1")
-    base.execute("UPDATE sqlite_master SET name = 'x', tbl_name = 'x'")
-    base.execute(
-        "INSERT INTO sqlite_master VALUES ('table', 'credentials', 'credentials', 1, 'CREATE TABLE \"y\" (account_id)')"
-    )
+    base.execute("UPDATE sqlite_master SET type = 'table', rootpage = 1")
     base.close()
     begun = time.monotonic()
     text = refusal(BadCredentials, env, source="gcloud")

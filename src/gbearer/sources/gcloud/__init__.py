@@ -5,6 +5,7 @@ the active configuration; over any of them the chain of auth/impersonate_service
 """
 
 import os
+from _blake2 import blake2b  # hashlib costs ten times as much to import
 
 from gbearer import grammar
 from gbearer.errors import BadCredentials, UsageError
@@ -12,6 +13,8 @@ from gbearer.model import CLOUD_PLATFORM
 from gbearer.sources import wellknown
 from gbearer.sources.gcloud import accounts, configuration, helper, instead, store, stored
 from gbearer.sources.source import Source
+
+_SCOPED = ("service_account", "external_account")
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +26,15 @@ if TYPE_CHECKING:
     from gbearer.transport import Transport
 
 PLACE = "gcloud's session"
+SCOPES = (
+    "openid",
+    "https://www.googleapis.com/auth/userinfo.email",
+    CLOUD_PLATFORM,
+    "https://www.googleapis.com/auth/appengine.admin",
+    "https://www.googleapis.com/auth/sqlservice.login",
+    "https://www.googleapis.com/auth/compute",
+)
+"""What gcloud 528 asks for where no list is kept with the credential."""
 
 
 def find(ask: "Ask", look: "Look", transport: "Transport", notes: "Notes | None") -> Source | None:
@@ -99,13 +111,33 @@ def _noted(error: "Error", look: "Look") -> "Error":
 def _as_configured(source: Source, active: "Configuration", ask: "Ask") -> None:
     """Put what the configuration says over the credential: impersonation, project, quota project."""
     chain = () if ask.impersonate else _chain(active)
-    if chain:
-        source.impersonate = (*source.impersonate, *chain)
-        source.scopes = (CLOUD_PLATFORM,)
+    _scopes(source, ask, chained=bool(chain))
+    source.impersonate = (*source.impersonate, *chain)
     source.name = "gcloud"
     source.project = _project(active, "core", "project")
     person = source.person or (source.federation is not None and source.federation.pool.startswith("locations/"))
     source.quota_project = _quota_project(active, person=person and not ask.impersonate and not source.impersonate)
+
+
+def _scopes(source: Source, ask: "Ask", *, chained: bool) -> None:
+    """Have the source ask for gcloud's own scopes where gcloud does: for keys, federations, and whom it acts as.
+
+    Not for a subject: gcloud has none, and domain-wide delegation is granted scope by scope. The pin tells what is
+    asked for in this way from the same outside of the session, and a chain of the property from one that was typed.
+    """
+    before = source.scopes, source.base_scopes
+    if chained:
+        source.scopes = (CLOUD_PLATFORM,)
+    if ask.subject:
+        return
+    takes = source.kind in _SCOPED or source.impersonate or chained
+    if takes and source.scopes == (CLOUD_PLATFORM,):  # a file that impersonates may name its own
+        source.scopes = SCOPES
+    if source.kind in _SCOPED and not source.impersonate:
+        source.base_scopes = SCOPES
+    if source.fingerprint is not None and before != (source.scopes, source.base_scopes):
+        pinned = f"{source.fingerprint}\0{chained}\0{' '.join(source.scopes)}"
+        source.fingerprint = blake2b(pinned.encode(), digest_size=32).hexdigest()
 
 
 def _chain(active: "Configuration") -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import re
 import time
 from _blake2 import blake2b  # hashlib costs ten times as much to import
 
-from gbearer import endpoints, log
+from gbearer import endpoints, log, warm
 from gbearer.errors import BadCredentials, Denied, LoginRequired, Unreachable, UsageError
 from gbearer.sources import program
 from gbearer.sources.gcloud import installed
@@ -75,7 +75,7 @@ def source(account: str, why: str, pinned: str, look: "Look") -> Source:
 
     def make(ask: "Ask", transport: "Transport") -> Asked:
         _check_possible(ask, path)
-        return Asked(lambda: _timed(path, account, look, transport))
+        return Asked(lambda: _timed(path, account, look, transport, ask))
 
     found = Source("gcloud", make, principal=account, scopes=(), where=f"{path} config config-helper")
     found.patience = SECONDS
@@ -86,16 +86,30 @@ def source(account: str, why: str, pinned: str, look: "Look") -> Source:
     return found
 
 
-def _timed(path: str, account: str, look: "Look", transport: "Transport") -> tuple[str, "Any"]:
+def _timed(path: str, account: str, look: "Look", transport: "Transport", ask: "Ask") -> tuple[str, "Any"]:
+    """The token that gcloud has; a new one where that was asked for, or where what it has ends too soon."""
     begun = time.monotonic()
-    answered = answer(path, account, look, SECONDS)
+    answered = answer(path, account, look, SECONDS, anew=ask.refresh)
+    if not ask.refresh and _ends_within(answered[1], max(ask.min_ttl, warm.WINDOW)):
+        left = SECONDS - (time.monotonic() - begun)
+        answered = answer(path, account, look, left, anew=True)
     transport.allow(time.monotonic() - begun)
     return answered
 
 
-def answer(path: str, account: str, look: "Look", seconds: float) -> tuple[str, "Any"]:
-    """(token, its end as google-auth has it) from the gcloud at `path`, which may take so many seconds; our errors."""
-    argv = [path, "config", "config-helper", "--format=json", "--force-auth-refresh"]
+def _ends_within(expiry: "Any", seconds: float) -> bool:
+    import datetime
+
+    return expiry is not None and (expiry.replace(tzinfo=datetime.UTC).timestamp() - time.time()) < seconds
+
+
+def answer(path: str, account: str, look: "Look", seconds: float, *, anew: bool = False) -> tuple[str, "Any"]:
+    """(token, its end as google-auth has it) from the gcloud at `path`, which may take so many seconds; our errors.
+
+    It is the token that gcloud keeps, as long as gcloud holds that for good, unless it is to be had `anew`.
+    """
+    argv = [path, "config", "config-helper", "--format=json"]
+    argv += ["--force-auth-refresh"] if anew else []
     argv += [f"--account={account}"] if account else []
     try:
         ended = program.run(argv, {**look.env, **_NO_CHAIN}, seconds)
