@@ -130,8 +130,8 @@ class Answer:
         self.headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
 
 
-def visit(url: str, *, method: str = "GET", host: str = "", raw: bytes | None = None) -> Answer:
-    """Ask the loopback address for what a redirect names, as a browser does; `raw` sends just that."""
+def visit(url: str, *, method: str = "GET", host: str = "", raw: bytes | None = None, follow: bool = True) -> Answer:
+    """Ask the loopback address for what a redirect names, and follow it, as a browser does; `raw` sends just that."""
     authority, _, path = url.removeprefix("http://").partition("/")
     name, _, port = authority.partition(":")
     with socket.create_connection((name, int(port)), timeout=30) as line:
@@ -139,7 +139,10 @@ def visit(url: str, *, method: str = "GET", host: str = "", raw: bytes | None = 
         data = b""
         while chunk := line.recv(65536):
             data += chunk
-    return Answer(data)
+    answer = Answer(data)
+    if answer.status == 303 and follow:
+        return visit(f"http://{authority}{answer.headers['location']}", host=host)
+    return answer
 
 
 @pytest.fixture

@@ -65,6 +65,11 @@ def test_a_cancelled_consent_may_be_pasted_too(login: Begin, em: Emulator, clien
         ("code=4/0Axyz", "answers another sign-in"),
         ("error=access_denied&state=another", "answers another sign-in"),
         ("x" * 20_000, "is no answer to a sign-in"),
+        ("http://[x?code=a&state=b", "is no answer to a sign-in"),
+        ("http://[::1?code=a", "is no answer to a sign-in"),
+        ("http://a\u2100b/?code=a&state=b", "is no answer to a sign-in"),
+        ("4/0Axyz-0Abc", "it is the code alone, and the whole address is needed"),
+        ("4%2F0Axyz-0Abc", "it is the code alone, and the whole address is needed"),
     ],
 )
 def test_what_a_program_pastes_in_vain_is_2(login: Begin, client: str, pasted: str, words: str) -> None:
@@ -74,7 +79,8 @@ def test_what_a_program_pastes_in_vain_is_2(login: Begin, client: str, pasted: s
     ended = begun.end()
     assert (ended.code, ended.out) == (2, "")
     assert words in ended.err
-    assert "4/0Axyz" not in ended.err
+    assert "0Axyz" not in ended.err
+    assert "bug" not in ended.err
 
 
 def test_an_end_of_stdin_ends_nothing(login: Begin, em: Emulator, client: str) -> None:
@@ -84,6 +90,30 @@ def test_an_end_of_stdin_ends_nothing(login: Begin, em: Emulator, client: str) -
     begun.process.stdin.close()
     time.sleep(0.2)
     visit(answer)
+    assert begun.end().code == 0
+
+
+@pytest.mark.parametrize("stdin", ["closed", "/dev/null"])
+def test_where_nobody_can_paste_nothing_is_asked_for(
+    env: dict[str, str], em: Emulator, client: str, tmp_path: Path, stdin: str
+) -> None:
+    said = tmp_path / "said"
+    way = "<&-" if stdin == "closed" else "</dev/null"
+    line = ["sh", "-c", f'exec "$@" {way}', "sh", GBEARER, "login", "--client-file", client, "--no-browser"]
+    with said.open("wb") as err:
+        process = subprocess.Popen(line, env=env, stderr=err, stdout=subprocess.DEVNULL)
+    ends = time.monotonic() + 20
+    while "\n  ssh" not in said.read_text() and time.monotonic() < ends and process.poll() is None:
+        time.sleep(0.02)
+    visit(em.sign_in(url_in(said.read_text())))
+    assert process.wait(30) == 0, said.read_text()
+    assert "paste it here" not in said.read_text()
+
+
+def test_a_program_that_is_connected_may_paste(login: Begin, em: Emulator, client: str) -> None:
+    begun = login("--client-file", client, "--no-browser")
+    begun.until(lambda: "and paste it here" in begun.err, "nothing was asked for")
+    begun.paste(em.sign_in(begun.printed))
     assert begun.end().code == 0
 
 
@@ -148,8 +178,8 @@ def test_at_a_terminal_a_browser_that_fails_is_no_end(env: dict[str, str], em: E
 def test_at_a_terminal_one_may_try_three_times(env: dict[str, str], client: str) -> None:
     terminal = Terminal(["login", "--client-file", client, "--no-browser"], env)
     terminal.until("paste it here:")
-    for times in (1, 2):
-        terminal.type("code=x&state=y")
+    for times, text in enumerate(("http://[x?code=a&state=b", "code=x&state=y"), 1):
+        terminal.type(text)
         terminal.until("paste it again:", times)
     terminal.type("code=x&state=y")
     terminal.until("error: what was pasted answers another sign-in")

@@ -135,6 +135,25 @@ def test_a_later_sign_in_remembers_client_and_scopes(login: Begin, signed_in: Do
     assert begun.end().code == 0
 
 
+def test_another_account_signs_in_with_the_client_that_is_remembered_and_the_usual_scopes(
+    login: Begin, signed_in: Done, spawn: Done, em: Emulator, own_environment: Path
+) -> None:
+    signed_in("--client-file", str(em.dir / "client.json"), "--scope", "devstorage.read_only")
+    for choice in ("ada", "none"):
+        if choice == "none":
+            (logins(own_environment) / "active").unlink()
+            (logins(own_environment) / f"{GRACE}.json").unlink()
+        wrong = spawn("login", "--use", GRACE)
+        assert (wrong.code, f"gbearer login --account {GRACE}" in wrong.err) == (3, True)
+        begun = login("--account", GRACE)
+        asked = parse_qs(urlsplit(begun.url).query)
+        assert asked["scope"][0].split() == ["openid", EMAIL, CLOUD]
+        visit(em.sign_in(begun.url, account=GRACE))
+        ended = begun.end()
+        assert (ended.code, ended.out) == (0, f"signed in as {GRACE}\n"), ended.err
+        assert kept(own_environment, GRACE)["client_id"] == kept(own_environment)["client_id"]
+
+
 def test_a_profile_gives_the_client_and_the_scopes(
     login: Begin, em: Emulator, client: str, own_environment: Path
 ) -> None:
@@ -179,6 +198,8 @@ def test_somebody_else_than_the_account_that_was_named_is_5(
     ended = begun.end()
     assert (ended.code, ended.out) == (5, "")
     assert f"error: {GRACE} has signed in, not {ADA}" in ended.err
+    command = f"gbearer login --client-file {client} --account"
+    assert f"fix: run `{command} {ADA}` and choose {ADA}, or `{command} {GRACE}`" in ended.err
     assert GRACE in page.body
     assert nothing_kept(own_environment)
 
@@ -285,7 +306,7 @@ def test_nobody_signs_in_within_the_time(login: Begin, em: Emulator, client: str
     ended = begun.end()
     assert (ended.code, ended.out) == (6, "")
     assert "error: nobody has signed in" in ended.err
-    assert "1 answers came that belong to another sign-in" in ended.err
+    assert "1 answer came that belongs to another sign-in" in ended.err
     assert nothing_kept(own_environment)
 
 
@@ -362,6 +383,26 @@ def test_a_client_file_of_the_wrong_kind(
     assert words in ended.err
     assert "SECRET" not in ended.err
     assert em.log() == []
+
+
+@pytest.mark.parametrize(
+    ("option", "steps"),
+    [
+        ("--client-file", ("Desktop app", "console.cloud.google.com", "download its JSON")),
+        ("--login-config", ("gcloud iam workforce-pools create-login-config",)),
+    ],
+)
+def test_a_file_that_is_missing_or_a_folder_is_told_with_how_to_make_one(
+    spawn: Done, tmp_path: Path, client: str, option: str, steps: tuple[str, ...]
+) -> None:
+    for name, words in ((tmp_path / "nothere.json", "there is no file"), (tmp_path, "is a directory")):
+        more = [] if option == "--client-file" else ["--client-file", client]
+        ended = spawn("login", option, str(name), *more)
+        assert (ended.code, ended.out) == (4, "")
+        assert words in ended.err
+        assert "credential" not in ended.err
+        for step in steps:
+            assert step in ended.err
 
 
 def test_an_emulators_client_is_refused_where_no_emulator_is_set(spawn: Done, client: str, em: Emulator) -> None:

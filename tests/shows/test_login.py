@@ -143,6 +143,8 @@ def test_from_the_browser_to_a_token_that_a_service_accepts(
     assert told["principal"] == ADA
     assert "login" in json.dumps(told["credential"])
     assert refresh_token(env).startswith("emulator-1//")
+    assert page.url == f"{urllib.parse.unquote(re.findall('redirect_uri=([^&]+)', login.url)[0])}signed-in"
+    assert page.visited[-1] == page.url, "the code and the state stand in no address bar"
     addresses = " ".join(page.visited)
     assert "emulator-1//" not in addresses
     assert "ya29." not in addresses
@@ -150,13 +152,13 @@ def test_from_the_browser_to_a_token_that_a_service_accepts(
     assert "localhost" not in login.url, "RFC 8252 §8.3: the address itself"
 
 
-def test_with_vv_nothing_secret_is_said(begin: Begin, em: Emulator) -> None:
+def test_with_vv_nothing_secret_is_said(begin: Begin, em: Emulator, browser: Chromium) -> None:
     login = begin("-vv")
-    page = login.page()
-    walk(page)
+    answer = em.sign_in(login.url)
+    assert "You are signed in" in browser.page(answer).text
     assert login.end() == 0
     assert "/token" in login.err, "the call is told"
-    query = urllib.parse.parse_qs(urllib.parse.urlsplit(page.visited[-1]).query)
+    query = urllib.parse.parse_qs(urllib.parse.urlsplit(answer).query)
     secret = json.loads(em.client_file.read_text())["installed"]["client_secret"]
     for each in (query["code"][0], secret, "ya29.", "code_verifier="):
         assert each not in login.err + login.out

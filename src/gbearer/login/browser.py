@@ -6,7 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_OPEN = "import sys, webbrowser; sys.exit(not webbrowser.open(sys.argv[1]))"
+_OPEN = "import sys, webbrowser; sys.exit(not webbrowser.open(sys.stdin.readline().strip()))"
 _LATEST = 3600.0
 _DISPLAYS = ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY")
 
@@ -21,16 +21,17 @@ def there(env: "Mapping[str, str]") -> bool:
 def opened(url: str, env: "Mapping[str, str]") -> bool:
     """Whether a browser was opened at `url` (BROWSER is honoured); returns when the program that opens it ends.
 
-    Python's own `webbrowser` does it, in a process of its own: what a browser prints stays off our stdout.
+    Python's own `webbrowser` does it, in a process of its own: what a browser prints stays off our stdout. The URL,
+    with its state, comes to that by stdin: everybody on this machine sees the arguments of a process.
     """
     import subprocess
     import sys
 
     try:
         done = subprocess.run(
-            [sys.executable, "-I", "-c", _OPEN, url],
+            [sys.executable, "-I", "-c", _OPEN],
             env=dict(env),
-            stdin=subprocess.DEVNULL,
+            input=f"{url}\n".encode(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             timeout=_LATEST,

@@ -5,17 +5,17 @@ from gbearer.errors import BadCredentials, Denied, Error, LoginRequired, Refused
 from gbearer.exchange import said
 from gbearer.login import session
 from gbearer.login.client import CONSOLE
+from gbearer.login.wish import LOGIN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     from gbearer.login.client import Client
     from gbearer.login.redirect import Arrived
     from gbearer.login.service import Service
     from gbearer.transport import Transport
-
-_AGAIN = "run it again"
 
 
 class Granted:
@@ -77,7 +77,7 @@ def redeem(
         raise Unreachable(
             f"{service.name} gave an answer to the code that is not understood",
             why=type(error).__name__,
-            fix="check what stands between you and Google, and run it again",
+            fix=f"{LOGIN}; if it stays so, check what stands between you and Google",
         ) from None
     return _granted(told, client, service, scopes, way)
 
@@ -85,7 +85,7 @@ def redeem(
 def _granted(told: "Any", client: "Client", service: "Service", asked: tuple[str, ...], way: "Transport") -> Granted:
     access, refresh = told.get("access_token"), told.get("refresh_token")
     if not isinstance(access, str) or not grammar.B64TOKEN.fullmatch(access):
-        raise Unreachable(f"{service.name} gave no access token for the code", fix=_AGAIN)
+        raise Unreachable(f"{service.name} gave no access token for the code", fix=LOGIN)
     words = told.get("scope")
     granted = grammar.scopes(words if isinstance(words, (list, str)) else asked)
     missing = [scope for scope in asked if scope not in granted]
@@ -95,14 +95,14 @@ def _granted(told: "Any", client: "Client", service: "Service", asked: tuple[str
         raise Unreachable(
             f"{service.name} gave no refresh token, so the login would end within the hour",
             why="the answer to the code has none; nothing was kept",
-            fix=f"{_AGAIN}; if it stays so, make a new OAuth client of the type Desktop app at {CONSOLE}",
+            fix=f"{LOGIN}; if it stays so, make a new OAuth client of the type Desktop app at {CONSOLE}",
         )
     account = _username(access, client, service, way) if service.config else _email(told.get("id_token"), client)
     if not account:
         raise Unreachable(
             f"{service.name} does not say who has signed in",
             why="the answer names no account; nothing was kept",
-            fix=_AGAIN,
+            fix=LOGIN,
         )
     return Granted(account, refresh, granted)
 
@@ -128,22 +128,29 @@ def _not_given(arrived: "Arrived", service: "Service", scopes: tuple[str, ...]) 
     words = f"{service.name} answered {said.one_line(arrived.error, 60)}" + (f": {text}" if text else "")
     if arrived.error == "access_denied":
         return Denied(
-            "the sign-in was cancelled", why=f"{words}; nothing was kept", fix=f"{_AGAIN}, and allow what is asked for"
+            "the sign-in was cancelled",
+            why=f"{words}; nothing was kept",
+            fix=f"{LOGIN}, and allow what is asked for on the page",
         )
     if arrived.error == "invalid_scope":
-        return UsageError(f"there is no such scope among {', '.join(scopes)}", why=words, fix="correct --scope")
+        return UsageError(f"there is no such scope among {', '.join(scopes)}", why=words, fix=f"{LOGIN} --scope SCOPE")
     if arrived.error in ("admin_policy_enforced", "org_internal"):
         return Denied("an administrator's rule forbids this", why=words, fix="ask the administrator of the domain")
-    return Unreachable("the sign-in failed", why=words, fix=_AGAIN)
+    return Unreachable("the sign-in failed", why=words, fix=LOGIN)
+
+
+def _short(scopes: "Iterable[str]") -> str:
+    """Scopes as people know them, without the address before."""
+    return ", ".join(scope.rpartition("/auth/")[2] or scope for scope in scopes)
 
 
 def _unticked(missing: list[str], service: "Service") -> Denied:
-    names = ", ".join(scope.rpartition("/auth/")[2] or scope for scope in missing)
+    names = _short(missing)
     return Denied(
-        f"not everything that was asked for was allowed: {names} is missing",
+        f"not everything that was asked for was allowed: {names} {'is' if len(missing) == 1 else 'are'} missing",
         why=f"{service.name}'s page lets one untick it, or the project's consent screen does not list it; "
         "nothing was kept",
-        fix=f"{_AGAIN} and tick every box, or ask for less with --scope",
+        fix=f"{LOGIN}, and allow {names} on the page",
     )
 
 
@@ -151,25 +158,27 @@ def _refused(refused: Refused, client: "Client") -> Error:
     """The token endpoint's refusal of a code (RFC 6749 §5.2)."""
     told = said.of(refused)
     if told.status >= 500 or told.status in (408, 425, 429):
-        return Unreachable(f"{told.host} cannot answer now", why=told.words, fix="run it again in a minute")
+        return Unreachable(f"{told.host} cannot answer now", why=told.words, fix=f"{LOGIN}, in a minute")
     if told.html or not told.code:
         return Unreachable(
-            f"{told.host} gave an answer that is not Google's", why=told.words, fix="check what stands in between"
+            f"{told.host} gave an answer that is not Google's",
+            why=told.words,
+            fix=f"{LOGIN}; if it stays so, check what stands in between",
         )
     if told.code == "invalid_grant":
         return LoginRequired(
             "the code from the sign-in page is not accepted",
             why=f"it holds once and for a few minutes; {told.late or told.words}",
-            fix=said.set_clock() if told.late else _AGAIN,
+            fix=said.set_clock() if told.late else LOGIN,
         )
     if told.code in ("invalid_client", "unauthorized_client", "deleted_client", "disabled_client"):
         return BadCredentials(
             f"Google does not accept the OAuth client in {client.where}",
             why=f"it was deleted, or its secret was replaced; {told.words}",
-            fix=f"download it anew from {CONSOLE}, and name it with --client-file",
+            fix=f"{LOGIN} --client-file FILE, with one that is downloaded anew from {CONSOLE}",
         )
     return BadCredentials(
         f"the OAuth client in {client.where} cannot sign anybody in here",
         why=told.words,
-        fix=f"make one of the type Desktop app at {CONSOLE}",
+        fix=f"{LOGIN} --client-file FILE, with one of the type Desktop app that is made at {CONSOLE}",
     )

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
     from gbearer.errors import Error
 
+    Headers = tuple[tuple[str, str], ...]
+
 _STYLE = """
 :root { --page: #f3f5f8; --card: #ffffff; --line: #dfe3ea; --text: #1a2230; --soft: #5a6678; --code: #f3f5f8;
   --good: #12805c; --good-bg: #e3f5ee; --bad: #b3261e; --bad-bg: #fdecea; --mark: #3154d4; --warn: #7a4d00;
@@ -66,13 +68,14 @@ _BAD = f'{_SVG}<path d="M12 4.5v9M12 18.6v.2"/></svg>'
 
 
 class Page:
-    """A page to answer with: its HTTP status and its text."""
+    """A page to answer with: its HTTP status, its text and its headers."""
 
-    __slots__ = ("data", "status")
+    __slots__ = ("data", "headers", "status")
 
-    def __init__(self, status: int, data: bytes) -> None:
+    def __init__(self, status: int, data: bytes, headers: "Headers" = HEADERS) -> None:
         self.status = status
         self.data = data
+        self.headers = headers
 
 
 def success(account: str, scopes: "Iterable[str]", emulator: bool) -> Page:
@@ -107,13 +110,19 @@ def over(emulator: bool) -> Page:
     return _page(400, "Nothing more to do here", f"<p>{text}</p>", good=False, emulator=emulator)
 
 
+def elsewhere(path: str) -> Page:
+    """Where the last page is (RFC 9110 §15.4.4): the code and the state stay in no address bar."""
+    return Page(303, b"", (("Location", path), *HEADERS[1:]))
+
+
 def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", ")")) else ".")
+    return _begun(text) + ("" if text.endswith((".", ")")) else ".")
 
 
 def _begun(text: str) -> str:
-    """`text` as a sentence begins, unless it begins with a command."""
-    return text if text.startswith("gbearer") else f"{text[:1].upper()}{text[1:]}"
+    """`text` as a sentence begins, unless it begins with a command, an address or another name."""
+    first = text.split(" ", 1)[0].rstrip(",;:.")
+    return text if first == "gbearer" or not first.isalpha() else f"{text[:1].upper()}{text[1:]}"
 
 
 def _page(status: int, title: str, body: str, *, good: bool = True, emulator: bool = False) -> Page:

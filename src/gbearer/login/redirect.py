@@ -1,10 +1,12 @@
 """What came back from the sign-in page: a code or an error, believed only beside the state that we made."""
 
+import re
 from hmac import compare_digest
 from urllib.parse import parse_qsl, urlsplit
 
 LONGEST = 8192
 _KNOWN = ("code", "error", "error_description", "error_subtype", "scope", "state")
+_CODE = re.compile(r"4(/|%2[Ff])[\w.~%-]+")
 
 
 class Arrived:
@@ -54,8 +56,10 @@ def read(query: str, state: str) -> Arrived:
 def pasted(text: str, state: str) -> Arrived:
     """The answer in what a person pasted: the whole URL, or what follows its question mark; raises as `read`."""
     text = text.strip().strip("'\"<>")
-    if "://" in text:
-        query = urlsplit(text).query
-    else:
-        query = text.rpartition("?")[2]
+    if _CODE.fullmatch(text):
+        raise Stray("it is the code alone, and the whole address is needed: that names the sign-in as well")
+    try:
+        query = urlsplit(text).query if "://" in text else text.rpartition("?")[2]
+    except ValueError:
+        raise Stray("it is no address that a browser could be at") from None
     return read(query, state)

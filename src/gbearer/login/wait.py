@@ -2,11 +2,13 @@
 
 import os
 import queue
+import stat
 import threading
 import time
 
 from gbearer.errors import LoginRequired, UsageError
 from gbearer.login import browser, redirect
+from gbearer.login.wish import LOGIN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,7 +64,9 @@ def answer(
             continue
         if isinstance(event, redirect.Arrived):
             return event
-        if event is _FAILED:
+        if isinstance(event, redirect.WrongState):
+            person.tell("an answer to another sign-in came and was refused; still waiting")
+        elif event is _FAILED:
             if not person.terminal and not browser.remote(person.env):
                 raise _nobody()
             person.tell("no browser could be opened here")
@@ -86,7 +90,7 @@ def _by_hand(listener: "Listener", url: str, person: Person, events: "queue.Simp
         "if that browser is on another machine, type this there first, and leave it running:\n\n"
         f"  {browser.forward(listener.port, person.env)}\n"
     )
-    if person.stdin is not None:
+    if _may_paste(person.stdin):
         person.tell(
             "or, after signing in, copy the whole address of the page that does not load "
             f"({listener.url}?...), and paste it here:"
@@ -138,26 +142,41 @@ def _is_terminal(stream: "TextIO | None") -> bool:
         return False
 
 
+def _may_paste(stream: "TextIO | None") -> bool:
+    """Whether something may come from stdin: not when it is closed, nor from a device like /dev/null."""
+    if stream is None or stream.closed:
+        return False
+    try:
+        kind = os.fstat(stream.fileno()).st_mode
+    except OSError as none:  # none at all, or a stream in memory, whose error this is as well
+        return isinstance(none, ValueError)
+    return _is_terminal(stream) or not stat.S_ISCHR(kind)
+
+
 def _in_vain(problem: Exception) -> UsageError:
     if isinstance(problem, redirect.WrongState):
         return UsageError(
             "what was pasted answers another sign-in",
             why="its state is not the one that was made for this one; it may come from an older tab",
-            fix="run gbearer login again, and use the tab that it opens",
+            fix=f"{LOGIN}, and paste the address that the new sign-in ends on",
         )
     return UsageError(
         "what was pasted is no answer to a sign-in",
         why=str(problem),
-        fix="copy the whole address from the browser's address bar: http://127.0.0.1:PORT/?state=...&code=...",
+        fix=f"{LOGIN}, and paste the whole address from the address bar: http://127.0.0.1:PORT/?state=...&code=...",
     )
 
 
 def _late(listener: "Listener", seconds: float) -> LoginRequired:
-    strays = f"; {listener.strays} answers came that belong to another sign-in" if listener.strays else ""
+    strays = ""
+    if listener.strays:
+        one = listener.strays == 1
+        strays = f"; {listener.strays} {'answer came that belongs' if one else 'answers came that belong'}"
+        strays += " to another sign-in"
     return LoginRequired(
         "nobody has signed in",
         why=f"no answer came within {seconds:.0f} s{strays}",
-        fix="run it again, with a longer --timeout if need be; with --no-browser the URL can be opened anywhere",
+        fix=f"{LOGIN} --timeout {2 * seconds:.0f}s, if there was too little time",
     )
 
 
@@ -165,6 +184,6 @@ def _nobody() -> LoginRequired:
     return LoginRequired(
         "there is neither a browser nor a terminal here to sign in with",
         why="no browser could be opened, and nobody would see the URL",
-        fix="run it in a terminal, with --no-browser if the browser is on another machine; "
+        fix=f"{LOGIN} --no-browser, in a terminal; the browser may be on another machine\n"
         "for a program without a person use a service account: --credentials key.json",
     )
