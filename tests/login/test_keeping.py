@@ -13,8 +13,9 @@ import pytest
 
 from cli.conftest import Ended
 from gbearer.emulator import Emulator
-from login.conftest import ADA
+from login.conftest import ADA, Login, visit
 
+Begin = Callable[..., Login]
 Done = Callable[..., Ended]
 PLAIN = {"PYTHON_KEYRING_BACKEND": "keyrings.alt.file.PlaintextKeyring"}
 FAILS = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
@@ -132,6 +133,68 @@ def test_a_keyring_that_hangs_is_waited_for_no_longer_than_its_time(own_environm
     assert done.stdout.decode() == "it has not answered for 2 s\n" * 3, done.stderr
 
 
+RING = """\
+import os, time
+from keyring.backend import KeyringBackend
+class Ring(KeyringBackend):
+    priority = 1
+    def get_password(self, service, name): {does}
+    def set_password(self, service, name, secret): {does}
+    def delete_password(self, service, name): {does}
+"""
+
+
+def broken(home: Path, does: str) -> dict[str, str]:
+    """An environment whose keyring does this."""
+    (home / "brokenring.py").write_text(RING.format(does=does))
+    path = f"{home}{os.pathsep}{os.environ['PYTHONPATH']}"
+    return {"PYTHONPATH": path, "PYTHON_KEYRING_BACKEND": "brokenring.Ring"}
+
+
+@pytest.mark.parametrize(
+    ("does", "words"),
+    [
+        ("raise SystemExit(0)", "SystemExit: 0"),
+        ("raise GeneratorExit", "GeneratorExit"),
+        ("raise ValueError('a\\x1b[2Jb\\nc')", "ValueError: a\\x1b[2Jb c"),
+    ],
+)
+def test_a_keyring_that_raises_what_it_likes_is_6_and_says_so(
+    signed_in: Done, spawn: Done, own_environment: Path, does: str, words: str
+) -> None:
+    signed_in("--keyring", **PLAIN)
+    ended = spawn("token", **broken(own_environment, does))
+    assert (ended.code, ended.out) == (6, "")
+    assert f"why: {words}\n  fix: keep the login in a file: `gbearer login --account {ADA} --no-keyring`" in ended.err
+
+
+def test_what_a_keyring_prints_is_no_part_of_the_token(signed_in: Done, spawn: Done, own_environment: Path) -> None:
+    signed_in("--keyring", **PLAIN)
+    secret = f"emulator-1//{'0' * 40}"
+    ended = spawn("token", **broken(own_environment, f"print('hello'); return {secret!r}"))
+    assert (ended.code, ended.out) == (6, "")  # it is none that the emulator knows
+    assert "hello" in ended.err
+
+
+def test_a_backend_that_is_not_there_is_told_as_that(signed_in: Done, spawn: Done) -> None:
+    signed_in("--keyring", **PLAIN)
+    ended = spawn("token", PYTHON_KEYRING_BACKEND="no.such.Backend")
+    assert (ended.code, ended.out) == (6, "")
+    assert "its backend cannot be loaded: ModuleNotFoundError: No module named 'no'" in ended.err
+    assert "not installed" not in ended.err
+    assert "unlock" not in spawn("token", **FAILS).err
+
+
+def test_logout_waits_once_for_a_keyring_that_hangs(signed_in: Done, spawn: Done, own_environment: Path) -> None:
+    signed_in("--keyring", **PLAIN)
+    calls = own_environment / "calls"
+    ended = spawn("logout", **broken(own_environment, f"open({str(calls)!r}, 'a').write('x'); raise OSError('stuck')"))
+    assert (ended.code, ended.out) == (7, "")
+    assert calls.read_text() == "x"
+    assert "stays in the keyring, which cannot be used: OSError: stuck" in ended.err
+    assert not file_of(own_environment).exists()
+
+
 def test_adc_writes_what_googles_own_library_reads(signed_in: Done, own_environment: Path) -> None:
     ended = signed_in("--adc", "--quota-project", "emulator-project")
     path = own_environment / ".config/gcloud/application_default_credentials.json"
@@ -152,7 +215,15 @@ def test_adc_replaces_a_persons_login_and_nothing_else(
 ) -> None:
     path = own_environment / ".config/gcloud/application_default_credentials.json"
     path.parent.mkdir(parents=True)
-    for text in (em.key_file.read_text(), "{", "[]", em.impersonated_file.read_text()):
+    for text in (
+        em.key_file.read_text(),
+        "{",
+        "[]",
+        "{}",
+        '{"a": 1}',
+        '{"type": "none"}',
+        em.impersonated_file.read_text(),
+    ):
         path.write_text(text)
         ended = spawn("login", "--client-file", str(em.dir / "client.json"), "--adc")
         assert (ended.code, ended.out) == (2, "")
@@ -162,6 +233,34 @@ def test_adc_replaces_a_persons_login_and_nothing_else(
     path.write_text(em.user_file.read_text())
     signed_in("--adc")
     assert path.read_text() != em.user_file.read_text()
+
+
+def test_adc_at_an_emulator_leaves_a_real_login_alone(
+    signed_in: Done, spawn: Done, own_environment: Path, em: Emulator
+) -> None:
+    path = own_environment / ".config/gcloud/application_default_credentials.json"
+    path.parent.mkdir(parents=True)
+    text = json.dumps(json.loads(em.user_file.read_text()) | {"refresh_token": "1//0real"})
+    path.write_text(text)
+    ended = spawn("login", "--client-file", str(em.dir / "client.json"), "--adc")
+    assert (ended.code, ended.out) == (2, "")
+    assert "it holds a real login, and GBEARER_EMULATOR_HOST is set" in ended.err
+    assert "export CLOUDSDK_CONFIG=" in ended.err
+    assert "1//0real" not in ended.err
+    assert not (own_environment / "opened").exists()
+    elsewhere = own_environment / "elsewhere"
+    signed_in("--adc", CLOUDSDK_CONFIG=str(elsewhere))
+    assert (elsewhere / path.name).exists()
+    assert spawn("logout").code == 0
+    assert path.read_text() == text
+
+
+def test_an_adc_file_that_cannot_be_written_names_the_command(login: Begin, em: Emulator) -> None:
+    begun = login("--client-file", str(em.dir / "client.json"), "--adc", CLOUDSDK_CONFIG="/dev/null/gcloud")
+    visit(em.sign_in(begun.url))
+    ended = begun.end()
+    assert (ended.code, ended.out) == (4, "")
+    assert f"`gbearer login --account {ADA} --adc`" in ended.err
 
 
 def test_logout_deletes_the_adc_file_of_the_same_login_only(

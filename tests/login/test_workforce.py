@@ -138,6 +138,55 @@ def test_a_login_config_that_names_somebody_else_is_4(
     assert em.log() == []
 
 
+@pytest.mark.parametrize(
+    ("web", "host", "words"),
+    [
+        ("evil.example", "auth.evil.example", "that evil.example belongs to the universe"),
+        ("cloud.emulator-universe.example.evil.example", "auth.cloud.emulator-universe.example.evil.example", "alone"),
+        ("evilemulator-universe.example", "auth.evilemulator-universe.example", "alone says"),
+        ("console.emulator-universe.example", "auth.evil.example", "no sign-in page of Google's"),
+        ("console.emulator-universe.example", "auth.console.emulator-universe.example", ""),
+        ("", "auth.cloud.emulator-universe.example", ""),
+    ],
+)
+def test_where_a_person_gives_the_password_is_inside_the_universe_that_was_named(
+    login: Begin, em: Emulator, tmp_path: Path, web: str, host: str, words: str
+) -> None:
+    universe = "emulator-universe.example"
+    config = json.loads((em.dir / "login-config.json").read_text())
+    config |= {
+        "universe_domain": universe, "universe_cloud_web_domain": web, "auth_url": f"https://{host}/authorize",
+        "token_url": f"https://sts.{universe}/v1/oauthtoken",
+        "token_info_url": f"https://sts.{universe}/v1/introspect",
+    }  # fmt: skip
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(config))
+    client = str(em.dir / "client.json")
+    begun = login("--login-config", str(path), "--client-file", client, GOOGLE_CLOUD_UNIVERSE_DOMAIN=universe)
+    if not words:
+        assert urlsplit(begun.url).path == "/authorize"
+        return
+    ended = begun.end()
+    assert (ended.code, ended.out) == (4, "")
+    assert f"names https://{host}\n" in ended.err
+    assert words in ended.err
+
+
+def test_somebody_new_of_a_pool_signs_in_with_what_that_pools_login_knows(
+    whole: Callable[..., Ended], login: Begin, signed_in: Done, spawn: Done, em: Emulator, own_environment: Path
+) -> None:
+    assert whole().code == 0
+    account = str(kept(own_environment)["account"])
+    alone = spawn("login", "--account", ADA)
+    assert (alone.code, "needs an OAuth client of your own" in alone.err) == (6, True)  # a pool's is none for Google
+    signed_in()
+    begun = login("--account", f"{account}-of-another-name")
+    assert "provider_name=" in begun.url
+    visit(em.sign_in(begun.url, account=ADA))
+    ended = begun.end()
+    assert (ended.code, f"error: {account} has signed in, not {account}-of" in ended.err) == (5, True)
+
+
 def test_a_client_file_is_no_login_config(spawn: Done, em: Emulator) -> None:
     client = str(em.dir / "client.json")
     ended = spawn("login", "--login-config", client, "--client-file", client)

@@ -189,7 +189,7 @@ def _used(account: str, look: "Look") -> str:
         raise CredentialsNotFound(
             f"{account} is not signed in with gbearer",
             why=f"signed in are {', '.join(there)}" if there else f"there is no login in {folder}",
-            fix=f"gbearer login --use {near[0]}" if near else f"gbearer login --account {account}",
+            fix=(f"gbearer login --use {near[0]}, or sign in: " if near else "") + logins.sign_in(account),
         )
     name = str(info.get("account"))
     with logins.alone(folder):
