@@ -5,16 +5,15 @@ by what SQLite keeps beside it: see https://sqlite.org/atomiccommit.html and htt
 """
 
 import os
-import re
 import time
 
 from gbearer import log
 from gbearer.errors import BadCredentials, Error
+from gbearer.sources.gcloud import database
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
 
     from gbearer.sources.look import Look
 
@@ -24,13 +23,7 @@ LARGEST = 16 << 20
 """Bytes that a database may have: an account takes 2 to 4 thousand."""
 PATIENCE = 2.0
 """Seconds for which somebody who writes is waited for; gcloud's own writes take some thousandths of one."""
-LONGEST = 1 << 20
-"""Bytes that a value in it may have, as a credential file."""
-_STEPS = 1000
-"""Instructions of SQLite's machine between two looks at the clock: a session of gcloud's takes fewer altogether."""
 _PAUSE = 0.05
-_TABLE = re.compile(r"CREATE TABLE\b", re.IGNORECASE)
-_HEADER = b"SQLite format 3\0"
 
 
 class Stored:
@@ -71,7 +64,7 @@ def read(look: "Look", folder: str) -> Stored:
     stored.pin = blake2b(data, digest_size=32).hexdigest()
 
     def take(base: "sqlite3.Connection") -> None:
-        columns = _columns(base, "credentials", stored.path)
+        columns = database.columns(base, "credentials", stored.path)
         if not columns and base.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None:
             return
         if not {"account_id", "value"} <= columns:
@@ -79,12 +72,12 @@ def read(look: "Look", folder: str) -> Stored:
             return
         length = 0
         for account, value in base.execute("SELECT account_id, value FROM credentials ORDER BY rowid"):
-            stored.accounts[_text(account)] = text = _text(value)
+            stored.accounts[database.text(account)] = text = database.text(value)
             length += len(text)
             if length > LARGEST:  # rows of a made-up file may share their pages
-                raise _damaged(stored.path, "it seems to hold more than fits into it")
+                raise database.damaged(stored.path, "it seems to hold more than fits into it")
 
-    _query(stored.path, data, take)
+    database.query(stored.path, data, take)
     return stored
 
 
@@ -98,15 +91,15 @@ def rapt(look: "Look", folder: str, account: str) -> str:
     found: list[str] = []
 
     def take(base: "sqlite3.Connection") -> None:
-        if not {"account_id", "rapt_token"} <= _columns(base, "access_tokens", path):
+        if not {"account_id", "rapt_token"} <= database.columns(base, "access_tokens", path):
             return
         row = base.execute("SELECT rapt_token FROM access_tokens WHERE account_id = ?", (account,)).fetchone()
-        found.append(_text(row[0]) if row and row[0] else "")
+        found.append(database.text(row[0]) if row and row[0] else "")
 
     try:
         data = _steady(type(look)(look.env, root=look.root, system=look.system), path, PATIENCE / 4)
         if data:
-            _query(path, data, take)
+            database.query(path, data, take)
     except Error as error:
         log.debug(f"{path}: {error.why or error.message}")
     return found[0] if found else ""
@@ -144,88 +137,3 @@ def _busy(look: "Look", path: str) -> str:
     if look.read(f"{path}-wal", blank=True, largest=LARGEST):
         return f"changes are waiting in {os.path.basename(path)}-wal"
     return ""
-
-
-def _query(path: str, data: bytes, take: "Callable[[sqlite3.Connection], None]") -> None:
-    """Let `take` ask the database in `data`; BadCredentials when that is none or damaged.
-
-    Whoever wrote it may have put statements into it, which SQLite runs when it is asked: so see `_bounded`.
-    """
-    import sqlite3
-
-    if not data.startswith(_HEADER):
-        raise _damaged(path, "it is no SQLite database")
-    if data[19:20] == b"\2":  # by its log, which is empty: without this mark it can be opened in memory
-        data = data[:18] + b"\1\1" + data[20:]
-    base = None
-    try:
-        if hasattr(sqlite3.Connection, "deserialize"):
-            base = sqlite3.connect(":memory:")
-            base.deserialize(data)
-        else:  # SQLite before 3.36: the file itself, with the promise that nobody changes it, so without a lock
-            base = unlocked(path)
-        base.text_factory = bytes
-        _bounded(base)
-        take(base)
-    except (sqlite3.Error, MemoryError) as error:
-        raise _damaged(path, _why(error)) from None
-    finally:
-        if base is not None:
-            base.close()
-
-
-def _bounded(base: "sqlite3.Connection") -> None:
-    """Nothing is run but plain reading, for so long and of so much, see https://sqlite.org/security.html."""
-    import sqlite3
-
-    until = time.monotonic() + PATIENCE
-    plain = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_PRAGMA)
-
-    def allow(action: int, _: object, __: object, ___: object, view: str | None) -> int:
-        return sqlite3.SQLITE_OK if action in plain and view is None else sqlite3.SQLITE_DENY
-
-    base.execute("PRAGMA query_only = 1")
-    base.execute("PRAGMA trusted_schema = 0")
-    base.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST)
-    base.set_progress_handler(lambda: int(time.monotonic() > until), _STEPS)
-    base.set_authorizer(allow)
-
-
-def _columns(base: "sqlite3.Connection", table: str, path: str) -> set[str]:
-    """The columns of that table, none where there is none; BadCredentials where something else has its name."""
-    found = base.execute(
-        "SELECT type, rootpage, sql FROM sqlite_master WHERE name = ? COLLATE NOCASE", (table,)
-    ).fetchone()
-    if found is None:
-        return set()
-    kind, page, text = _text(found[0]), found[1], _text(found[2])
-    if kind != "table" or not page or not _TABLE.match(text):
-        raise _damaged(path, f"its {table} is no plain table, and only such are read")
-    return {_text(row[1]) for row in base.execute(f'PRAGMA table_info("{table}")')}
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, MemoryError):
-        return "it wants more memory than there is"
-    said = str(error) or "SQLite does not say why"
-    return f"reading it did not end in {PATIENCE:.0f} s" if said == "interrupted" else said
-
-
-def unlocked(path: str) -> "sqlite3.Connection":
-    """The database at `path`, opened so that SQLite neither locks nor writes nor makes anything."""
-    import sqlite3
-    from urllib.request import pathname2url
-
-    return sqlite3.connect(f"file:{pathname2url(os.path.abspath(path))}?mode=ro&immutable=1", uri=True)
-
-
-def _text(value: object) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-
-
-def _damaged(path: str, why: str) -> BadCredentials:
-    return BadCredentials(
-        f"gcloud's file {path} is damaged",
-        why=why,
-        fix=f"move it away (mv {path} {path}.old) and sign in anew: `gcloud auth login`",
-    )
