@@ -13,6 +13,9 @@ import pytest
 
 from cli.conftest import Ended
 from gbearer.emulator import Emulator
+from gbearer.errors import UsageError
+from gbearer.login import adc
+from gbearer.sources import Look
 from login.conftest import ADA, Login, visit
 
 Begin = Callable[..., Login]
@@ -253,6 +256,21 @@ def test_adc_at_an_emulator_leaves_a_real_login_alone(
     assert (elsewhere / path.name).exists()
     assert spawn("logout").code == 0
     assert path.read_text() == text
+
+
+@pytest.mark.parametrize("token", ["1//0real", "emulator-1//0made-up"])
+def test_adc_at_google_replaces_any_persons_login(own_environment: Path, em: Emulator, token: str) -> None:
+    path = own_environment / ".config/gcloud/application_default_credentials.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(json.loads(em.user_file.read_text()) | {"refresh_token": token}))
+    real = Look({"HOME": str(own_environment)})
+    emulated = Look({"HOME": str(own_environment), "GBEARER_EMULATOR_HOST": em.host})
+    adc.check(real)
+    if token.startswith("emulator-"):
+        adc.check(emulated)
+    else:
+        with pytest.raises(UsageError):
+            adc.check(emulated)
 
 
 def test_an_adc_file_that_cannot_be_written_names_the_command(login: Begin, em: Emulator) -> None:

@@ -19,6 +19,8 @@ def put(home: Path, account: str = ADA, *, active: bool = True, **more: Any) -> 
     info = USER | {"account": account, "gbearer": {"id": "0" * 32, "keyring": False}} | more
     path = Path(logins.path(str(folder), account))
     write(path, info)
+    path.chmod(0o600)
+    folder.chmod(0o700)
     if active:
         write(folder / "active", account.encode())
     return path

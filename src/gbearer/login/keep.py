@@ -44,7 +44,8 @@ def keep(wish: "Wish", granted: "Granted", app: "Client", place: "Service", look
             why=(error.strerror or str(error)).lower(),
             fix=f"make room there, and run `{wish.command(account)}`",
         ) from None
-    forget.secret(account, before)
+    if not (into and not wish.adc and not signed.keyring):  # a keyring that has just failed is not asked again
+        forget.secret(account, before)
     forget.tokens(file, look.env)
     if wish.adc:
         signed.adc = adc.write(info, look)
