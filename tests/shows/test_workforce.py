@@ -45,7 +45,7 @@ def signed_in(em: Emulator, env: dict[str, str], own_environment: Path) -> dict[
         assert time.monotonic() < deadline
         time.sleep(0.02)
     back = em.sign_in(note.read_text())
-    answer = urllib3.request("GET", back, redirect=False)
+    answer = urllib3.request("GET", back)
     _, err = login.communicate(timeout=20)
     assert (answer.status, login.returncode) == (200, 0), err
     em.reset()
