@@ -72,6 +72,7 @@ def test_a_consent_that_was_revoked_is_6_with_the_command(signed_in: Done, spawn
     kept = path.read_text()
     assert spawn("logout").code == 0
     path.write_text(kept)  # as if Google had been told by somebody else
+    path.chmod(0o600)
     (path.parent / "active").write_text(ADA)
     ended = spawn("token")
     assert (ended.code, ended.out) == (6, "")
