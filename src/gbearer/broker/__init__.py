@@ -110,7 +110,7 @@ class Broker:
         held = self._answers.pop(ask.replace(refresh=False), None)
         if held is None or not held.key:
             return False
-        store, now, note = self._store(ask), self.clock(), f"dropped-{held.key[:32]}"
+        store, now, note = self._store(ask), self.clock(), _dropped(held.key)
         if now - self._dropped.get(held.key, 0.0) < QUIET or store.notes.read(note) is not None:
             return False
         self._dropped[held.key] = now
@@ -163,7 +163,10 @@ class Broker:
 
         def mint(short: bool) -> Token:
             way = Transport(self.env, total=SHORT, tries=1) if short else transport
-            return self._mint(ask, source, way, store, since)
+            refused = (
+                not ask.refresh and store.notes.read(_dropped(key)) is not None
+            )  # what makes tokens may keep it too
+            return self._mint(ask.replace(refresh=True) if refused else ask, source, way, store, since)
 
         patience = TOTAL + source.patience
         kept, how = self._flights.fly(
@@ -202,6 +205,11 @@ class Broker:
                 fix="export GOOGLE_CLOUD_QUOTA_PROJECT=my-project, or unset it",
             )
         return token.with_quota_project(ask.quota_project or named or source.quota_project)
+
+
+def _dropped(key: str) -> str:
+    """The note that says that the token of `key` was refused just now."""
+    return f"dropped-{key[:32]}"
 
 
 _shared: Broker | None = None

@@ -77,6 +77,16 @@ def test_a_new_token_is_made_only_when_one_was_asked_for(fake: Fake) -> None:
     assert forced(fake) == [False, True]
 
 
+def test_after_a_401_gcloud_may_not_give_the_refused_token_again(fake: Fake) -> None:
+    anew, kept = ends_in(3600, "ya29.new"), ends_in(3000, "ya29.kept")
+    fake.does(f'case "$*" in *--force-auth-refresh*) {anew};; *) {kept};; esac')
+    broker, ask = Broker(fake.env), Ask(source="gcloud")
+    refused = broker.get(ask)
+    assert broker.drop(ask, refused)
+    assert broker.get(ask).value == "ya29.new"
+    assert forced(fake) == [False, True]
+
+
 @pytest.mark.parametrize(
     ("left", "min_ttl", "value", "asked"),
     [(3000, 0, "ya29.kept", [False]), (100, 0, "ya29.new", [False, True]), (-5, 0, "ya29.new", [False, True]),
