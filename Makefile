@@ -19,7 +19,7 @@ demo: venv  ## a token made, placed and accepted, on a local Google
 	@$(BIN)/gbearer demo
 
 test: venv  ## all tests
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 check: test check-static  ## the tests, then format, lint, types, floors, README, lock and wheel
 

@@ -5,6 +5,7 @@ import ipaddress
 import os
 import re
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Callable
@@ -13,8 +14,12 @@ from pathlib import Path
 import pytest
 
 GUARD = Path(__file__).parent / "guard"
-TRAFFIC = Path(tempfile.mkdtemp(prefix="gbearer-traffic-")) / "seen"
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    os.environ["GBEARER_TEST_TRAFFIC_DIR"] = tempfile.mkdtemp(prefix="gbearer-traffic-")
+TRAFFIC = Path(os.environ["GBEARER_TEST_TRAFFIC_DIR"]) / os.environ.get("PYTEST_XDIST_WORKER", "main")
+"""What this process and its children look up and connect to; pytest's workers write a file each."""
 TRAFFIC.touch(0o600)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell started all this in the background
 os.environ["GBEARER_TEST_TRAFFIC"] = str(TRAFFIC)
 os.environ["PYTHONPATH"] = str(GUARD)
 _spec = importlib.util.spec_from_file_location("gbearer_guard", GUARD / "sitecustomize.py")
@@ -22,7 +27,7 @@ assert _spec is not None
 assert _spec.loader is not None
 _spec.loader.exec_module(importlib.util.module_from_spec(_spec))  # the same hook that children get
 
-KEPT = ("GBEARER_TEST_TRAFFIC",)
+KEPT = ("GBEARER_TEST_TRAFFIC", "GBEARER_TEST_TRAFFIC_DIR")
 CLEARED = re.compile(
     r"GBEARER_|GOOGLE_|GCE_|CLOUDSDK_|AWS_|XDG_|SSL_CERT_|GAE_|K_SERVICE|(HTTPS?|ALL|NO)_PROXY$|"
     r"(NO_GCE_CHECK|GCLOUD_PROJECT|METADATA_SERVER_DETECTION|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|PYTHONDONTWRITEBYTECODE)$",
@@ -78,14 +83,15 @@ def traffic() -> Callable[[], list[str]]:
     return lambda: [line.partition("\t")[0] for line in TRAFFIC.read_text().splitlines()[before:]]
 
 
-def left_this_machine() -> list[str]:
-    """What was looked up or connected to elsewhere, over the whole run."""
-    return [line for line in TRAFFIC.read_text().splitlines() if not is_here(line)]
+def counted() -> list[str]:
+    """What was looked up or connected to over the whole run, by all of its processes."""
+    return [line for file in sorted(TRAFFIC.parent.iterdir()) for line in file.read_text().splitlines()]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say how much was counted, so that a guard that sees nothing is noticed."""
-    seen, away = TRAFFIC.read_text().splitlines(), left_this_machine()
+    seen = counted()
+    away = [line for line in seen if not is_here(line)]
     terminalreporter.write_line(f"traffic: {len(seen)} lookups and connections, {len(away)} left this machine")
     for line in away[:20]:
         terminalreporter.write_line(f"  {line}")
@@ -94,7 +100,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """A run in which anything left this machine has failed, whatever its tests say."""
-    if left_this_machine():
+    if not all(map(is_here, counted())):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 

@@ -16,5 +16,6 @@ def _note(event: str, args: tuple[object, ...]) -> None:
     os.close(file)
 
 
-if os.environ.get("GBEARER_TEST_TRAFFIC"):
+if os.environ.get("GBEARER_TEST_TRAFFIC") and not hasattr(sys, "gbearer_guard"):
+    sys.gbearer_guard = True  # type: ignore[attr-defined]  # pytest's workers meet this file twice
     sys.addaudithook(_note)
